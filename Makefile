@@ -1,0 +1,58 @@
+# PilotHAT: bare `make` lists the targets.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+seed   ?= 1
+args   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test test-all test-net lint format bench sim docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## make .venv and install PilotHAT and its tools into it
+
+$(STAMP): setup.cfg pyproject.toml
+	@echo "PilotHAT: making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "PilotHAT needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv module. On Debian or Raspberry Pi OS: sudo apt install python3-venv"; exit 1; }
+	@echo "PilotHAT: installing the program and its tools (a minute or two on a Pi) ..."
+	@$(BIN)/pip install --disable-pip-version-check -q -e '.[dev]'
+	@touch $@
+	@echo "PilotHAT: ready."
+
+demo: $(STAMP) ## a car plugs in, charges and leaves: no hardware needed
+	@$(BIN)/pilothat demo $(args)
+
+run: $(STAMP) ## run the station: make run args="--config FILE"
+	@$(BIN)/pilothat run $(args)
+
+test: $(STAMP) ## the fast tests: no root, network or hardware
+	@$(BIN)/pytest -n auto $(args)
+
+test-net: $(STAMP) ## the network proof: needs root and network namespaces
+	@$(BIN)/pytest -m net $(args)
+
+test-all: test test-net ## all tests that run without a board
+
+lint: $(STAMP) ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure: ratios and percentiles of one run
+	@$(BIN)/python -m tests.bench $(args)
+
+sim: $(STAMP) ## one seeded session with random faults: make sim seed=7
+	@$(BIN)/pilothat sim --first $(seed) --seeds 1 --faults $(args)
+
+docs: $(STAMP) ## draw the state diagrams from the tables
+	@$(BIN)/python scripts/diagrams
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

@@ -1,0 +1,1 @@
+"""Board drivers behind the ports."""

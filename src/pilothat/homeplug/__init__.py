@@ -1,0 +1,1 @@
+"""HomePlug Green PHY management messages: bytes to values and back."""

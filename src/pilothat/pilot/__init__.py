@@ -1,0 +1,1 @@
+"""Control pilot and proximity pilot: levels, duty cycles, states (IEC 61851-1)."""

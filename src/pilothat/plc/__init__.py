@@ -1,0 +1,1 @@
+"""The powerline modem on our own cable."""

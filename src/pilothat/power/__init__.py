@@ -1,0 +1,1 @@
+"""The DC power path: isolation, precharge, charge, ramp-down, welding check."""

@@ -1,0 +1,1 @@
+"""Shells: the only code that touches sockets, processes and clocks."""

@@ -1,0 +1,1 @@
+"""What the user touches: command line, settings, views."""

@@ -1,0 +1,1 @@
+"""The station: composes the machines and owns the one stopping path."""

@@ -1,0 +1,1 @@
+"""The world without hardware: car, cable, powerline, plant, time."""

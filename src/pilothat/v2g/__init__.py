@@ -1,0 +1,1 @@
+"""Vehicle-to-grid communication: transport, handshake, messages, sessions."""
