@@ -1,0 +1,150 @@
+"""Facts that reach the station. All of them; the journal records each one.
+
+Transport events (frames, datagrams, TCP) are the same for the car's twin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pilothat.faults import Fault
+from pilothat.pilot.levels import PilotState
+from pilothat.plant import PlantFact
+
+
+@dataclass(frozen=True, slots=True)
+class PilotFact:
+    """The guard's debounced view of the pilot.
+
+    duty_pct: the duty that is driven, not the one wanted
+    """
+
+    state: PilotState
+    high_v: float
+    low_v: float | None
+    duty_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class GuardFact:
+    """The guard's outputs as they are, and the faults it sees."""
+
+    is_contactor_closed: bool
+    is_supply_enabled: bool
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlantReport:
+    """A measurement of supply and isolation monitor."""
+
+    plant: PlantFact
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIn:
+    """An Ethernet frame of EtherType 88E1, from the destination MAC on."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SdpIn:
+    """A datagram on UDP port 15118.
+
+    host: sender's address as text, without scope; port: its UDP port
+    """
+
+    payload: bytes
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TcpOpened:
+    """A TCP connection exists. ``connection`` numbers grow and are never reused."""
+
+    connection: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class TcpData:
+    """Bytes from the peer."""
+
+    connection: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageIn:
+    """A decoded V2G message, in worlds that leave out EXI and TCP bytes."""
+
+    connection: int
+    message: object
+
+
+@dataclass(frozen=True, slots=True)
+class TcpClosed:
+    """The connection is gone, whoever closed it."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """Somebody allowed (or refused) charging: card, button, backend."""
+
+    is_granted: bool
+    by: str
+
+
+class StopCause(Enum):
+    """Who wants to end the charge from our side."""
+
+    USER = "user"
+    SHUTDOWN = "shutdown"  # SIGTERM: the station is going away
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """Somebody on our side wants the charge to end, in order."""
+
+    cause: StopCause
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCleared:
+    """An operator has dealt with a latched fault."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFact:
+    """State of the powerline interface.
+
+    address: our link-local IPv6 address as 16 bytes, usable; None while there is none
+    """
+
+    is_up: bool
+    address: bytes | None
+    tcp_port: int
+
+
+Event = (
+    PilotFact
+    | GuardFact
+    | PlantReport
+    | FrameIn
+    | SdpIn
+    | TcpOpened
+    | TcpData
+    | MessageIn
+    | TcpClosed
+    | Authorised
+    | StopRequested
+    | FaultCleared
+    | NetworkFact
+)
