@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 
 class Isolation(Enum):
@@ -58,3 +59,72 @@ class Setpoint:
 
 OFF = Setpoint()
 SAFE_V = 60.0  # below this a DC outlet may be touched (IEC 61851-23)
+
+
+class PathPhase(Enum):
+    """Where the power path stands."""
+
+    OFF = "off"  # contactor open, supply off
+    CHECKING = "cable check"
+    ISOLATED = "isolation good"  # contactor closed, no voltage
+    PRECHARGE = "precharge"
+    DELIVERING = "delivering"
+    RAMPING = "ramping down"
+    OPENING = "opening"
+    WELD_CHECK = "welding check"
+    FAILED = "failed"  # off, after a fault of this session
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the contactor may be closed or voltage be on the outlet."""
+        return self not in (PathPhase.OFF, PathPhase.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class EvLimits:
+    """What the car may get, as it last said. Infinite until it has spoken."""
+
+    max_v: float = inf
+    max_a: float = inf
+    max_w: float = inf
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCable:
+    """Check the insulation, with the contactor closed and test voltage on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreCharge:
+    """Bring the outlet to this voltage with little current."""
+
+    voltage_v: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Charge: hold at most this voltage and this current."""
+
+    voltage_v: float
+    current_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class RampDown:
+    """Stop in order: current to zero, contactor open, welding check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Everything off, now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSaid:
+    """The car told its limits, or new ones."""
+
+    ev: EvLimits
+
+
+Wish = CheckCable | PreCharge | Deliver | RampDown | Cut | LimitsSaid
+"""What a session, or the station itself, wants of the power path."""

@@ -6,19 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.faults import Fault
+from pilothat.guard import Want
 from pilothat.plant import Setpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """What the guard shall drive, as long as the lease is renewed.
-
-    duty_pct: 0 is state F, 5 digital communication, 100 no PWM (X1)
-    """
-
-    duty_pct: float
-    is_contactor_closed: bool
-    is_supply_enabled: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,30 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.faults import Fault
-from pilothat.pilot.levels import PilotState
+from pilothat.guard import GuardFact, PilotFact
 from pilothat.plant import PlantFact
-
-
-@dataclass(frozen=True, slots=True)
-class PilotFact:
-    """The guard's debounced view of the pilot.
-
-    duty_pct: the duty that is driven, not the one wanted
-    """
-
-    state: PilotState
-    high_v: float
-    low_v: float | None
-    duty_pct: float
-
-
-@dataclass(frozen=True, slots=True)
-class GuardFact:
-    """The guard's outputs as they are, and the faults it sees."""
-
-    is_contactor_closed: bool
-    is_supply_enabled: bool
-    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

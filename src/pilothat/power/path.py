@@ -1,0 +1,324 @@
+"""The DC power path of one outlet: supply, isolation monitor, output contactor.
+
+Told what the session wants (check the cable, precharge, deliver, stop) and what the
+plant measures; returns set-points and contactor wishes. Each step has a deadline; a
+missed one is a fault, and every fault cuts power before it is reported.
+Order and numbers: IEC 61851-23 annex CC as implemented by stations in the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pilothat.faults import Fault
+from pilothat.machine import earliest, is_due
+from pilothat.plant import (
+    OFF,
+    SAFE_V,
+    CheckCable,
+    Cut,
+    Deliver,
+    EvLimits,
+    Isolation,
+    LimitsSaid,
+    PathPhase,
+    PlantFact,
+    PreCharge,
+    RampDown,
+    Ratings,
+    Setpoint,
+    Wish,
+)
+from pilothat.power.limits import (
+    PRECHARGE_A,
+    TEST_A,
+    Granted,
+    grant,
+    test_voltage_v,
+    trip_voltage_v,
+)
+
+STALE_S = 0.5  # no measurement for longer: the supply is lost
+FALL_A_PER_S = 100.0  # the slowest fall of current a supply may have
+OUT_OF_LIMIT_S = 0.4  # current or voltage above the set-point for longer
+CLOSE_S = 0.5  # contactor closed, at the latest
+TEST_RAMP_S = 8.0  # test voltage reached
+MEASURE_S = 25.0  # isolation monitor, self-test included
+DISCHARGE_S = 5.0  # below 60 V again; all of the cable check within 38 s
+PRECHARGE_S = 60.0  # the car gives up after 7 s; some poll longer
+RAMP_S = 1.0  # current below OPEN_A
+OPEN_S = 0.3  # contactor open
+WELD_CHECK_S = 3.0
+OPEN_A = 1.0  # a contactor may open below this
+WELD_GAP_V = 20.0  # both sides of an open contactor differ by more
+
+
+@dataclass(frozen=True, slots=True)
+class ContactorIs:
+    """What the mirror contact says."""
+
+    is_closed: bool
+
+
+PathEvent = Wish | ContactorIs | PlantFact
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A set-point for the supply."""
+
+    setpoint: Setpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What the guard shall do with contactor and supply-enable."""
+
+    is_contactor_closed: bool
+    is_supply_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Start or stop the isolation monitor."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PathFailed:
+    """Power has been cut because of this."""
+
+    fault: Fault
+
+
+PathAction = Output | Switch | Monitor | PathFailed
+
+_LEAVING = (PathPhase.OPENING, PathPhase.WELD_CHECK)
+_LIVE = Switch(is_contactor_closed=True, is_supply_enabled=True)
+_DEAD = Switch(is_contactor_closed=False, is_supply_enabled=False)
+
+
+class PowerPath:
+    """Drive the power path of one outlet through one session after the other."""
+
+    def __init__(self, ratings: Ratings) -> None:
+        self.phase = PathPhase.OFF
+        self.plant = PlantFact(0.0, 0.0, 0.0)
+        self.granted = Granted(OFF)
+        self.isolation = Isolation.INVALID
+        self.ev = EvLimits()
+        self._ratings = ratings
+        self._is_closed = False
+        self._is_measuring = False
+        self._has_tested = False
+        self._step_until: float | None = None
+        self._stale_at: float | None = None
+        self._excess_at: float | None = None
+        self._settled_at = 0.0  # the current has followed a lower set-point by then
+        self._told = OFF
+
+    @property
+    def deadline(self) -> float | None:
+        """Time of the next decision."""
+        return earliest(self._step_until, self._stale_at, self._excess_at)
+
+    def handle(self, event: PathEvent, now: float) -> Sequence[PathAction]:
+        """Take a wish of the session or a fact of the plant."""
+        match event:
+            case PlantFact():
+                return self._measured(event, now)
+            case ContactorIs(is_closed):
+                self._is_closed = is_closed
+                return self._advance(now)
+        return self._wished(event, now)
+
+    def tick(self, now: float) -> Sequence[PathAction]:
+        """Let time pass."""
+        if is_due(self._stale_at, now):
+            self._stale_at = None
+            if self.phase.is_live:
+                return self._fail(Fault.SUPPLY_STALE, now)
+        if is_due(self._excess_at, now):
+            return self._fail(Fault.OVERCURRENT, now)
+        if is_due(self._step_until, now):
+            return self._missed(now)
+        return ()
+
+    def forget(self) -> None:
+        """Start a new session: limits and isolation of the last car do not count."""
+        self.ev, self.isolation = EvLimits(), Isolation.INVALID
+        if self.phase is PathPhase.FAILED:
+            self.phase = PathPhase.OFF
+
+    def _wished(self, wish: Wish, now: float) -> Sequence[PathAction]:
+        match wish:
+            case Deliver(voltage_v, current_a):
+                return self._deliver(voltage_v, current_a, now)
+            case PreCharge(voltage_v):
+                return self._precharge(voltage_v, now)
+            case LimitsSaid(ev):
+                self.ev = ev
+            case CheckCable():
+                return self._check_cable(now)
+            case RampDown():
+                return self._ramp_down(now)
+            case Cut() if self.phase.is_live and self.phase not in _LEAVING:
+                return self._open(now)
+        return ()
+
+    def _check_cable(self, now: float) -> Sequence[PathAction]:
+        if self.phase is not PathPhase.OFF:
+            return ()
+        if self._stale_at is None:
+            return self._fail(Fault.SUPPLY_STALE, now)
+        if max(self.plant.outlet_v, self.plant.supply_v) >= SAFE_V:
+            return self._fail(Fault.OUTLET_LIVE, now)
+        self.isolation = Isolation.INVALID
+        self._is_measuring = self._has_tested = False
+        self._enter(PathPhase.CHECKING, now + CLOSE_S)
+        return (_LIVE,)
+
+    def _precharge(self, voltage_v: float, now: float) -> Sequence[PathAction]:
+        if self.phase not in (PathPhase.ISOLATED, PathPhase.PRECHARGE):
+            return ()
+        if self.phase is PathPhase.ISOLATED:
+            self._enter(PathPhase.PRECHARGE, now + PRECHARGE_S)
+        self.granted = grant(voltage_v, PRECHARGE_A, self._ratings, self._without_a())
+        return self._set(self.granted.setpoint)
+
+    def _deliver(
+        self, voltage_v: float, current_a: float, now: float
+    ) -> Sequence[PathAction]:
+        if self.phase not in (PathPhase.PRECHARGE, PathPhase.DELIVERING):
+            return ()
+        if self.phase is PathPhase.PRECHARGE:
+            self._enter(PathPhase.DELIVERING, None)
+        self.granted = grant(voltage_v, current_a, self._ratings, self.ev)
+        drop_a = self._told.current_a - self.granted.setpoint.current_a
+        if drop_a > 0:
+            self._settled_at = now + drop_a / FALL_A_PER_S
+            self._excess_at = None
+        actions = self._set(self.granted.setpoint)
+        self._watch_excess(now)
+        return actions
+
+    def _ramp_down(self, now: float) -> Sequence[PathAction]:
+        if self.phase in (PathPhase.CHECKING, PathPhase.ISOLATED, PathPhase.PRECHARGE):
+            return self._open(now)  # there is no current to speak of
+        if self.phase is not PathPhase.DELIVERING:
+            return ()
+        self._enter(PathPhase.RAMPING, now + RAMP_S)
+        self._excess_at = None
+        held = Setpoint(self._told.voltage_v, 0.0, is_on=self._told.is_on)
+        return (*self._set(held), *self._advance(now))
+
+    def _measured(self, plant: PlantFact, now: float) -> Sequence[PathAction]:
+        self.plant, self._stale_at = plant, now + STALE_S
+        if not self.phase.is_live:
+            return ()
+        if plant.outlet_v > trip_voltage_v(self._ratings, self.ev):
+            return self._fail(Fault.OVERVOLTAGE, now)
+        if self._has_tested and plant.isolation is not Isolation.INVALID:
+            self.isolation = plant.isolation
+        if self.isolation is Isolation.FAULT:
+            return self._fail(Fault.ISOLATION, now)
+        self._watch_excess(now)
+        return self._advance(now)
+
+    def _watch_excess(self, now: float) -> None:
+        """Start the clock when the supply gives more than it was told."""
+        plant, told = self.plant, self._told
+        over_a = plant.current_a > told.current_a + max(3.0, 0.1 * told.current_a)
+        over_v = plant.current_a > OPEN_A and plant.outlet_v > told.voltage_v + max(
+            10.0, 0.03 * told.voltage_v
+        )
+        if self.phase is not PathPhase.DELIVERING or not (over_a or over_v):
+            self._excess_at = None
+        elif self._excess_at is None:
+            self._excess_at = max(now, self._settled_at) + OUT_OF_LIMIT_S
+
+    def _advance(self, now: float) -> Sequence[PathAction]:
+        """Go on when what the present step waits for has come."""
+        match self.phase:
+            case PathPhase.CHECKING if self._is_closed:
+                return self._advance_check(now)
+            case PathPhase.RAMPING if abs(self.plant.current_a) < OPEN_A:
+                return self._open(now)
+            case PathPhase.OPENING if not self._is_closed:
+                self._enter(PathPhase.WELD_CHECK, now + WELD_CHECK_S)
+                return self._advance(now)
+            case PathPhase.WELD_CHECK if self._contactor_separates():
+                self._enter(PathPhase.OFF, None)
+        return ()
+
+    def _advance_check(self, now: float) -> Sequence[PathAction]:
+        """Cable check: test voltage on, measure, discharge."""
+        test_v = test_voltage_v(self._ratings, self.ev)
+        if self._has_tested:
+            if self.plant.outlet_v < SAFE_V:
+                self._enter(PathPhase.ISOLATED, now + PRECHARGE_S)
+        elif self._told == OFF:
+            self._step_until = now + TEST_RAMP_S
+            return self._set(Setpoint(test_v, TEST_A, is_on=True))
+        elif not self._is_measuring:
+            if self.plant.outlet_v >= 0.95 * test_v:
+                self._is_measuring, self._step_until = True, now + MEASURE_S
+                return (Monitor(on=True),)
+        elif self.plant.isolation is not Isolation.INVALID:
+            return self._judge_isolation(now)
+        return ()
+
+    def _judge_isolation(self, now: float) -> Sequence[PathAction]:
+        self.isolation, self._has_tested = self.plant.isolation, True
+        if self.isolation is Isolation.FAULT:
+            return self._fail(Fault.ISOLATION, now)
+        self._step_until = now + DISCHARGE_S
+        return self._set(OFF)
+
+    def _contactor_separates(self) -> bool:
+        supply_v, outlet_v = self.plant.supply_v, self.plant.outlet_v
+        return min(supply_v, outlet_v) < SAFE_V or abs(supply_v - outlet_v) > WELD_GAP_V
+
+    def _missed(self, now: float) -> Sequence[PathAction]:
+        """Take the fault that belongs to the step whose deadline has passed."""
+        match self.phase:
+            case PathPhase.CHECKING if not self._is_closed:
+                return self._fail(Fault.CONTACTOR_STUCK_OPEN, now)
+            case PathPhase.CHECKING if self._is_measuring and not self._has_tested:
+                return self._fail(Fault.ISOLATION_TIMEOUT, now)
+            case PathPhase.RAMPING:
+                self._step_until = None
+                return self._cut(PathPhase.OPENING, now)
+            case PathPhase.OPENING | PathPhase.WELD_CHECK:
+                return self._fail(Fault.CONTACTOR_WELDED, now)
+            case PathPhase.ISOLATED:
+                return self._open(now)
+        return self._fail(Fault.SUPPLY_SLOW, now)
+
+    def _fail(self, fault: Fault, now: float) -> Sequence[PathAction]:
+        actions = self._cut(PathPhase.FAILED, now)
+        self._step_until = None
+        return (*actions, PathFailed(fault))
+
+    def _open(self, now: float) -> Sequence[PathAction]:
+        return self._cut(PathPhase.OPENING, now)
+
+    def _cut(self, phase: PathPhase, now: float) -> Sequence[PathAction]:
+        self._enter(phase, now + OPEN_S)
+        self._excess_at = None
+        self.granted = Granted(OFF)
+        return (*self._set(OFF), _DEAD, Monitor(on=False), *self._advance(now))
+
+    def _set(self, setpoint: Setpoint) -> Sequence[PathAction]:
+        if setpoint == self._told:
+            return ()
+        self._told = setpoint
+        return (Output(setpoint),)
+
+    def _without_a(self) -> EvLimits:
+        return EvLimits(max_v=self.ev.max_v)
+
+    def _enter(self, phase: PathPhase, deadline: float | None) -> None:
+        self.phase, self._step_until = phase, deadline
