@@ -1,0 +1,80 @@
+"""Ethernet frames of type 0x88E1: bytes to messages and back.
+
+``parse`` never raises: whatever is unknown, too short or not ours is None. Bytes
+beyond the declared end are ignored, real cars leave rubbish there. The
+fragmentation info is not looked at: no message used here is ever fragmented.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pilothat.homeplug import cm, qualcomm
+from pilothat.homeplug.field import MMV_AV_1_0, Layout, Mme
+
+ETHERTYPE = 0x88E1
+BROADCAST_MAC = b"\xff" * 6
+MIN_FRAME_BYTES = 60  # a shorter one is a runt, and one EV program drops it
+_HEADER = struct.Struct("!6s6sHB")  # destination, source, EtherType, MMV
+_TYPE = struct.Struct("<H")
+_TYPE_OFFSET = 15
+_FMI = bytes(2)  # not fragmented
+_BODY_OFFSET = 19  # with fragmentation info
+_VENDOR_BODY_OFFSET = 20  # without, but with an OUI
+_OUI_AT = slice(17, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One received message and the MACs it travelled between."""
+
+    destination: bytes
+    source: bytes
+    mme: Mme
+
+
+def mac_text(mac: bytes) -> str:
+    """Return a MAC as people write it."""
+    return mac.hex(":")
+
+
+def parse(raw: bytes) -> Frame | None:
+    """Return the message in an Ethernet frame; None for anything else."""
+    if len(raw) < _BODY_OFFSET:
+        return None
+    destination, source, ethertype, mmv = _HEADER.unpack_from(raw)
+    if ethertype != ETHERTYPE:
+        return None
+    (mmtype,) = _TYPE.unpack_from(raw, _TYPE_OFFSET)
+    layout = _BY_TYPE.get((mmv, mmtype))
+    if layout is None or (mmv == MMV_AV_1_0 and raw[_OUI_AT] != qualcomm.OUI):
+        return None
+    mme = layout.read(raw)
+    return None if mme is None else Frame(destination, source, mme)
+
+
+def build(destination: bytes, source: bytes, mme: Mme) -> bytes:
+    """Return the Ethernet frame of a message, padded to 60 bytes."""
+    kind = type(mme)
+    mmv = kind.mmvs[0]
+    head = _HEADER.pack(destination, source, ETHERTYPE, mmv)
+    filler = qualcomm.OUI if mmv == MMV_AV_1_0 else _FMI
+    body = _BY_KIND[kind].write(mme)
+    raw = head + _TYPE.pack(kind.mmtype) + filler + body
+    return raw.ljust(MIN_FRAME_BYTES, b"\0")
+
+
+def _layouts() -> Iterator[Layout]:
+    for kind in (*cm.MESSAGES, *qualcomm.MESSAGES):
+        is_vendor = kind.mmvs[0] == MMV_AV_1_0
+        yield Layout(kind, _VENDOR_BODY_OFFSET if is_vendor else _BODY_OFFSET)
+
+
+_BY_KIND = {layout.kind: layout for layout in _layouts()}
+_BY_TYPE = {
+    (mmv, layout.kind.mmtype): layout
+    for layout in _BY_KIND.values()
+    for mmv in layout.kind.mmvs
+}
