@@ -23,11 +23,10 @@ class Ramp:
 
     def at(self, now: float) -> float:
         """Return the value at a time."""
-        way = self.target - self.start
-        gone = self.rate * (now - self.since)
-        if gone >= abs(way):
+        if now >= self.ends_at:
             return self.target
-        return self.start + (gone if way > 0 else -gone)
+        gone = self.rate * (now - self.since)
+        return self.start + (gone if self.target > self.start else -gone)
 
     @property
     def ends_at(self) -> float:
