@@ -1,0 +1,142 @@
+"""Timers and counters of SLAC (ISO 15118-3, annex A): one table, both sides.
+
+The value is the one we use; where the standard leaves a range it stands beside it.
+Sources: suite = timer table of the conformance suite, stacks = open EVSE stacks,
+cars = seen on real cars, choice = ours, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Who(Enum):
+    """The side that runs a timer or counts."""
+
+    EV = "EV"
+    EVSE = "EVSE"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One row: the value we use, its unit, its legal range and where it is from."""
+
+    value: float
+    unit: str
+    who: Who
+    meaning: str
+    source: str
+    range: tuple[float, float] | None = None
+
+
+_S = "s"
+_N = "count"
+
+TIMINGS: Mapping[str, Timing] = {
+    "TT_EVSE_SLAC_init": Timing(
+        50.0,
+        _S,
+        Who.EVSE,
+        "ready for matching until the first valid CM_SLAC_PARM.REQ",
+        "suite; stacks use 40 and 50; choice: the longest, for sleepy cars",
+        (20.0, 50.0),
+    ),
+    "TP_match_response": Timing(
+        0.1, _S, Who.EVSE, "an answer must have left within this", "suite"
+    ),
+    "TT_match_response": Timing(
+        0.2, _S, Who.BOTH, "wait for an answer before repeating", "suite, stacks"
+    ),
+    "TP_match_sequence": Timing(
+        0.1, _S, Who.EV, "from one step to the next request, at most", "suite"
+    ),
+    "TT_match_sequence": Timing(
+        0.4,
+        _S,
+        Who.EVSE,
+        "CM_SLAC_PARM.CNF to START; also validation step 2",
+        "suite, stacks",
+    ),
+    "match_sequence_grace": Timing(
+        0.1,
+        _S,
+        Who.EVSE,
+        "added to TT_match_sequence: frames cross two modems",
+        "choice: cars send START up to 0.31 s after our CNF",
+    ),
+    "TP_EV_batch_msg_interval": Timing(
+        0.04,
+        _S,
+        Who.EV,
+        "pause between START copies and between sounds",
+        "suite 30 ms; cars 20..40 ms",
+        (0.02, 0.05),
+    ),
+    "TT_EVSE_match_MNBC": Timing(
+        0.6, _S, Who.EVSE, "first START to the end of sounding", "suite, stacks"
+    ),
+    "match_MNBC_max": Timing(
+        1.0,
+        _S,
+        Who.EVSE,
+        "longest TIME_OUT of a START we honour",
+        "choice: an old EV stack asks for 1 s",
+    ),
+    "profile_wait": Timing(
+        0.045,
+        _S,
+        Who.EVSE,
+        "pause after the last sound or profile before the report",
+        "a C++ stack; profiles follow their sound by up to 8 ms",
+    ),
+    "TT_EV_atten_results": Timing(
+        1.2, _S, Who.EV, "first START until all reports are in", "suite, stacks"
+    ),
+    "TT_EVSE_match_session": Timing(
+        10.0,
+        _S,
+        Who.EVSE,
+        "CM_ATTEN_CHAR.RSP to VALIDATE or MATCH.REQ",
+        "suite, stacks",
+    ),
+    "TT_match_join": Timing(
+        12.0, _S, Who.BOTH, "CM_SLAC_MATCH.CNF to link up", "suite, stacks"
+    ),
+    "TT_matching_rate": Timing(
+        0.4, _S, Who.EV, "pause between two matching attempts", "suite, stacks"
+    ),
+    "TT_matching_repetition": Timing(
+        10.0, _S, Who.EV, "how long an EV goes on repeating", "suite, stacks"
+    ),
+    "C_EV_start_atten_char_inds": Timing(
+        3, _N, Who.EV, "copies of START", "suite, cars"
+    ),
+    "C_EV_match_MNBC": Timing(10, _N, Who.EV, "sounds", "suite, cars"),
+    "C_EV_match_retry": Timing(
+        2, _N, Who.BOTH, "repetitions after the first try", "suite, stacks"
+    ),
+    "C_conn_max_match": Timing(3, _N, Who.EV, "complete attempts", "a Python stack"),
+}
+
+TT_EVSE_SLAC_INIT_S = TIMINGS["TT_EVSE_SLAC_init"].value
+TT_MATCH_RESPONSE_S = TIMINGS["TT_match_response"].value
+TT_MATCH_SEQUENCE_S = TIMINGS["TT_match_sequence"].value
+MATCH_SEQUENCE_GRACE_S = TIMINGS["match_sequence_grace"].value
+TP_EV_BATCH_MSG_INTERVAL_S = TIMINGS["TP_EV_batch_msg_interval"].value
+TT_EVSE_MATCH_MNBC_S = TIMINGS["TT_EVSE_match_MNBC"].value
+MATCH_MNBC_MAX_S = TIMINGS["match_MNBC_max"].value
+PROFILE_WAIT_S = TIMINGS["profile_wait"].value
+TT_EV_ATTEN_RESULTS_S = TIMINGS["TT_EV_atten_results"].value
+TT_EVSE_MATCH_SESSION_S = TIMINGS["TT_EVSE_match_session"].value
+TT_MATCH_JOIN_S = TIMINGS["TT_match_join"].value
+TT_MATCHING_RATE_S = TIMINGS["TT_matching_rate"].value
+TT_MATCHING_REPETITION_S = TIMINGS["TT_matching_repetition"].value
+C_EV_START_ATTEN_CHAR_INDS = int(TIMINGS["C_EV_start_atten_char_inds"].value)
+C_EV_MATCH_MNBC = int(TIMINGS["C_EV_match_MNBC"].value)
+C_EV_MATCH_RETRY = int(TIMINGS["C_EV_match_retry"].value)
+C_CONN_MAX_MATCH = int(TIMINGS["C_conn_max_match"].value)
+
+TIME_OUT_UNIT_S = 0.1  # of the field TIME_OUT in PARM.CNF and START
