@@ -1,0 +1,66 @@
+"""What a session may know of the station, and what it may want of it.
+
+The station pushes a ``PlantState`` before it is needed; no handler asks anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from pilothat.faults import Fault
+from pilothat.pilot.levels import PilotState
+from pilothat.plant import Isolation, PathPhase, Ratings
+
+
+@dataclass(frozen=True, slots=True)
+class PlantState:
+    """The station as a session sees it at one moment.
+
+    outlet_v, current_a: measured, never what was asked for
+    ratings: what the station can give, never zero
+    is_authorised: None while nobody has decided
+    wants_stop: somebody on our side wants the charge to end, in order
+    fault: power has been cut because of this
+    """
+
+    phase: PathPhase = PathPhase.OFF
+    outlet_v: float = 0.0
+    current_a: float = 0.0
+    isolation: Isolation = Isolation.INVALID
+    ratings: Ratings = field(default_factory=Ratings)
+    pilot: PilotState = PilotState.B2
+    is_authorised: bool | None = True
+    wants_stop: bool = False
+    fault: Fault | None = None
+
+
+class Ending(Enum):
+    """How a session ended, as far as the messages tell."""
+
+    STOPPED = "the car said goodbye"
+    FAILED = "we refused a request"
+    SILENT = "the car said nothing for too long"
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the car."""
+
+    message: object
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOver:
+    """The session has ended; no request will be answered any more."""
+
+    ending: Ending
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Something the car told that people want to know; values as text by name."""
+
+    values: Sequence[tuple[str, str]]

@@ -1,0 +1,229 @@
+"""What the sessions of all standards have in common on the station's side.
+
+A session is a machine: requests and plant states in, answers and wishes out. It walks
+the sequence table, checks the session ID, calls one pure handler a request, and keeps
+the two timers. A handler that cannot answer yet says ``Later``: it is asked again at
+each new plant state, and a last time after ``PATIENCE_S``, when it must answer. So
+nothing ever waits, and each request gets exactly one answer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pilothat.machine import earliest, is_due
+from pilothat.plant import EvLimits, Wish
+from pilothat.v2g.plant import Ending, Learned, PlantState, Respond, SessionOver
+from pilothat.v2g.sequence import DinState, Row, Sequences
+
+SEQUENCE_TIMEOUT_S = 60.0  # V2G_SECC_Sequence_Timeout
+PATIENCE_S = 1.4  # an answer must be out within 1.5 s
+MAX_WAITING = 8  # requests a car may have sent ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the session has learned; replaced, never changed."""
+
+    session_id: bytes = b""
+    evcc_id: bytes = b""
+    ev: EvLimits = EvLimits()  # noqa: RUF009 - frozen
+    soc_pct: int | None = None
+    target_v: float = 0.0
+
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Generic[RequestT]):
+    """All a handler may know.
+
+    waited_s: since the first request of this kind in this state
+    is_last_call: the answer must go out now
+    """
+
+    request: RequestT
+    context: Context
+    plant: PlantState
+    waited_s: float
+    is_last_call: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[ResponseT]):
+    """What a handler has decided.
+
+    is_done: False keeps the state (EVSEProcessing Ongoing)
+    ending: the session is over with this answer
+    """
+
+    response: ResponseT
+    context: Context
+    wishes: Sequence[Wish] = ()
+    is_done: bool = True
+    ending: Ending | None = None
+    why: str = ""
+    learned: Learned | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The answer must wait; what to wish meanwhile."""
+
+    wishes: Sequence[Wish] = ()
+
+
+class Standard(Protocol[RequestT, ResponseT]):
+    """What one standard brings to a session."""
+
+    sequences: Sequences
+    handlers: Mapping[
+        str, Callable[[Ask[RequestT]], Answer[ResponseT] | Later]
+    ]  # by request name
+
+    def open(self, message: object) -> tuple[bytes, RequestT] | None:
+        """Return session ID and request; None if this is no request."""
+
+    def name(self, request: RequestT) -> tuple[str, str]:
+        """Return the request's name without Req, and its variant."""
+
+    def wrap(self, session_id: bytes, response: ResponseT) -> object:
+        """Return the whole message for a response."""
+
+    def refuse(self, ask: Ask[RequestT], code: str) -> ResponseT:
+        """Return the response to a request with this failure code."""
+
+
+SessionAction = Respond | SessionOver | Learned | Wish
+
+
+@dataclass(frozen=True, slots=True)
+class RequestIn:
+    """A decoded message from the car."""
+
+    message: object
+
+
+class Session(Generic[RequestT, ResponseT]):
+    """One V2G session on the station's side."""
+
+    def __init__(self, standard: Standard[RequestT, ResponseT], now: float) -> None:
+        self.state = DinState.SETUP
+        self.context = Context()
+        self.plant = PlantState()
+        self._standard = standard
+        self._pending: tuple[RequestT, Row] | None = None
+        self._waiting: deque[object] = deque(maxlen=MAX_WAITING)
+        self._patience_at: float | None = None
+        self._silent_at: float | None = now + SEQUENCE_TIMEOUT_S
+        self._asked: tuple[str, float] = ("", 0.0)
+
+    @property
+    def deadline(self) -> float | None:
+        """Time of the next decision."""
+        return earliest(self._patience_at, self._silent_at)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will be answered any more."""
+        return self.state is DinState.ENDED
+
+    def handle(
+        self, event: RequestIn | PlantState, now: float
+    ) -> Sequence[SessionAction]:
+        """Take a request, or the newest state of the plant."""
+        if isinstance(event, PlantState):
+            self.plant = event
+            return self._try_pending(now) if self._pending else ()
+        if self.is_over:
+            return ()
+        if self._pending:
+            self._waiting.append(event.message)
+            return ()
+        return self._take(event.message, now)
+
+    def tick(self, now: float) -> Sequence[SessionAction]:
+        """Let time pass."""
+        if is_due(self._patience_at, now):
+            return self._try_pending(now)
+        if is_due(self._silent_at, now):
+            silence = f"no request for {SEQUENCE_TIMEOUT_S:.0f} s in {self.state.value}"
+            return (self._end(Ending.SILENT, silence),)
+        return ()
+
+    def _take(self, message: object, now: float) -> Sequence[SessionAction]:
+        opened = self._standard.open(message)
+        if opened is None:
+            return ()  # no request: ignored, the sequence timer goes on
+        session_id, request = opened
+        name, variant = self._standard.name(request)
+        if self._asked[0] != name:
+            self._asked = (name, now)
+        row = self._standard.sequences.get((self.state, name, variant))
+        if row is None:
+            return self._refuse(request, "FAILED_SequenceError", name, now)
+        if self.state is not DinState.SETUP and session_id != self.context.session_id:
+            return self._refuse(request, "FAILED_UnknownSession", name, now)
+        self._pending, self._silent_at = (request, row), None
+        self._patience_at = now + PATIENCE_S
+        return self._try_pending(now, is_first_call=True)
+
+    def _try_pending(
+        self, now: float, *, is_first_call: bool = False
+    ) -> Sequence[SessionAction]:
+        """Ask the handler of the pending request (again)."""
+        if self._pending is None:
+            return ()
+        request, row = self._pending
+        ask = self._ask(request, now, is_last_call=is_due(self._patience_at, now))
+        answer = self._standard.handlers[row.request](ask)
+        if isinstance(answer, Later):
+            if ask.is_last_call:
+                raise AssertionError(f"{row.request}: no answer at the last call")
+            return answer.wishes if is_first_call else ()
+        self._pending = self._patience_at = None
+        return self._give(answer, row, now)
+
+    def _give(
+        self, answer: Answer[ResponseT], row: Row, now: float
+    ) -> Sequence[SessionAction]:
+        self.context = answer.context
+        actions: list[SessionAction] = list(answer.wishes)
+        if answer.learned:
+            actions.append(answer.learned)
+        wrapped = self._standard.wrap(self.context.session_id, answer.response)
+        actions.append(Respond(wrapped))
+        if answer.ending:
+            actions.append(self._end(answer.ending, answer.why))
+            return actions
+        if answer.is_done:
+            self.state = row.then
+        self._silent_at = now + SEQUENCE_TIMEOUT_S
+        if self._waiting:
+            actions += self._take(self._waiting.popleft(), now)
+        return actions
+
+    def _refuse(
+        self, request: RequestT, code: str, name: str, now: float
+    ) -> Sequence[SessionAction]:
+        response = self._standard.refuse(self._ask(request, now), code)
+        wrapped = self._standard.wrap(self.context.session_id, response)
+        why = f"{name} in {self.state.value}: {code}"
+        return (Respond(wrapped), self._end(Ending.FAILED, why))
+
+    def _ask(
+        self, request: RequestT, now: float, *, is_last_call: bool = False
+    ) -> Ask[RequestT]:
+        waited_s = now - self._asked[1]
+        return Ask(request, self.context, self.plant, waited_s, is_last_call)
+
+    def _end(self, ending: Ending, why: str) -> SessionOver:
+        self.state = DinState.ENDED
+        self._pending = self._patience_at = self._silent_at = None
+        self._waiting.clear()
+        return SessionOver(ending, why)

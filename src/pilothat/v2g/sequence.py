@@ -1,0 +1,106 @@
+"""Which request is legal when. Data only: code, diagrams and tests read these tables.
+
+A row says: in ``state`` the request ``request`` is legal; when its handler is done the
+session is in ``then``, as long as it is not it stays. A row with a ``quirk`` is legal
+only where that tolerance is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pilothat.v2g.quirks import Quirk
+
+
+class DinState(Enum):
+    """DIN SPEC 70121, named by what is waited for (v2g_din.md, section 2)."""
+
+    SETUP = "session setup"
+    DISCOVERY = "service discovery"
+    PAYMENT = "payment selection"
+    AUTHORISATION = "authorisation"
+    PARAMETERS = "charge parameters"
+    CABLE_CHECK = "cable check"
+    PRECHARGE = "precharge"
+    PRECHARGING = "precharging"
+    STARTED = "power delivery on"
+    CHARGING = "charging"
+    POWER_OFF = "power delivery off"
+    WELDING = "welding detection"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One legal request.
+
+    request: the message without its Req
+    variant: tells two forms of one request apart, such as power on and off
+    """
+
+    state: DinState
+    request: str
+    then: DinState
+    variant: str = ""
+    quirk: Quirk | None = None
+
+
+_S = DinState
+_OFF = "off"
+_BEFORE_POWER = (_S.AUTHORISATION, _S.PARAMETERS, _S.CABLE_CHECK, _S.PRECHARGE)
+_STOPPABLE = (
+    _S.DISCOVERY,
+    _S.PAYMENT,
+    _S.AUTHORISATION,
+    _S.PARAMETERS,
+    _S.CABLE_CHECK,
+    _S.PRECHARGE,
+    _S.PRECHARGING,
+    _S.POWER_OFF,
+    _S.WELDING,
+)
+_STOP_IS_ODD = (_S.STARTED, _S.CHARGING)
+
+DIN_ROWS: Sequence[Row] = (
+    Row(_S.SETUP, "SessionSetup", _S.DISCOVERY),
+    Row(_S.DISCOVERY, "ServiceDiscovery", _S.PAYMENT),
+    Row(_S.PAYMENT, "ServicePaymentSelection", _S.AUTHORISATION),
+    Row(_S.AUTHORISATION, "ContractAuthentication", _S.PARAMETERS),
+    Row(
+        _S.PARAMETERS,
+        "ContractAuthentication",
+        _S.PARAMETERS,
+        quirk=Quirk.DOUBLE_AUTHORISATION,
+    ),
+    Row(_S.PARAMETERS, "ChargeParameterDiscovery", _S.CABLE_CHECK),
+    Row(_S.CABLE_CHECK, "CableCheck", _S.PRECHARGE),
+    Row(_S.PRECHARGE, "PreCharge", _S.PRECHARGING),
+    Row(_S.PRECHARGING, "PreCharge", _S.PRECHARGING),
+    Row(_S.PRECHARGING, "PowerDelivery", _S.STARTED, variant="on"),
+    Row(_S.PRECHARGING, "PowerDelivery", _S.POWER_OFF, variant=_OFF),
+    Row(_S.STARTED, "CurrentDemand", _S.CHARGING),
+    Row(_S.STARTED, "PowerDelivery", _S.POWER_OFF, variant=_OFF),
+    Row(_S.CHARGING, "CurrentDemand", _S.CHARGING),
+    Row(_S.CHARGING, "PowerDelivery", _S.POWER_OFF, variant=_OFF),
+    Row(_S.POWER_OFF, "WeldingDetection", _S.WELDING),
+    Row(_S.WELDING, "WeldingDetection", _S.WELDING),
+    *(
+        Row(s, "PowerDelivery", _S.POWER_OFF, _OFF, Quirk.EARLY_POWER_OFF)
+        for s in _BEFORE_POWER
+    ),
+    *(Row(s, "SessionStop", _S.ENDED) for s in _STOPPABLE),
+    *(Row(s, "SessionStop", _S.ENDED, quirk=Quirk.STOP_ANYWHERE) for s in _STOP_IS_ODD),
+)
+
+Sequences = Mapping[tuple[DinState, str, str], Row]
+
+
+def table(rows: Sequence[Row], quirks: frozenset[Quirk]) -> Sequences:
+    """Return the rows that these tolerances allow, by (state, request, variant)."""
+    return {
+        (row.state, row.request, row.variant): row
+        for row in rows
+        if row.quirk is None or row.quirk in quirks
+    }
