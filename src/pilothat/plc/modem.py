@@ -1,0 +1,273 @@
+"""The modem on our own cable: its key, its health, its link.
+
+A key is programmed, paired by nonce and waited for until the modem answers again,
+since a new key restarts its network layer. What goes wrong climbs one ladder:
+
+    SETTING --taken--> SETTLING --answers--> READY --3 beats missed--> LOST
+       |3 tries                                                         ^  |answers
+       v                                                                |  v
+    RESETTING --answers--> SETTING, 3 more tries -----------------------+ SETTING
+
+After a loss the key is programmed anew, because a power cut has wiped it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from pilothat.homeplug.cm import CmSetKeyCnf, CmSetKeyReq
+from pilothat.homeplug.events import MmeIn, SendMme
+from pilothat.homeplug.field import Mme
+from pilothat.homeplug.frame import Frame
+from pilothat.homeplug.qualcomm import (
+    LOCAL_MODEM_MAC,
+    VsRsDevReq,
+    VsSwVerCnf,
+    VsSwVerReq,
+)
+from pilothat.machine import Entropy, earliest, is_due
+from pilothat.plc.events import (
+    IgnoreLink,
+    KeyConfirmed,
+    LinkSeen,
+    LossReason,
+    ModemAction,
+    ModemBack,
+    ModemEvent,
+    ModemLost,
+    SetKey,
+    WatchLink,
+)
+from pilothat.plc.link import LinkSettings, LinkWatch
+
+_NONCE_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModemSettings:
+    """How one kind of modem behaves, and how patient we are.
+
+    accepted_result: of CM_SET_KEY.CNF; every Qualcomm chip says 1 where the HomePlug
+        text says 0.
+    draws_nonce: a random MyNonce; ISO 15118-3 wants 0.
+    answer_s, tries: of CM_SET_KEY.REQ, then the modem is reset once, then lost.
+    settle_s, reset_s: pause after a new key, after a reset, before probing begins.
+    probe_s, boot_s: pace of probing, and how long the modem may take to come back.
+    beat_s: silence after which we ask whether it lives; then every lost_probe_s,
+        ``tries`` times.
+    """
+
+    accepted_result: int = 1
+    draws_nonce: bool = False
+    answer_s: float = 1.0
+    tries: int = 3
+    settle_s: float = 0.3
+    reset_s: float = 2.0
+    probe_s: float = 0.5
+    boot_s: float = 15.0
+    beat_s: float = 10.0
+    lost_probe_s: float = 2.0
+    link: LinkSettings = field(default_factory=LinkSettings)
+
+
+class State(Enum):
+    """Where key and modem stand."""
+
+    OFF = auto()  # no key was ever wanted
+    SETTING = auto()  # CM_SET_KEY.REQ is out
+    SETTLING = auto()  # key taken, the modem restarts its network
+    READY = auto()
+    RESETTING = auto()
+    LOST = auto()
+
+
+_LINK_STATES = (State.SETTLING, State.READY)
+
+
+class Modem:
+    """Keep one modem programmed, alive and watched."""
+
+    def __init__(
+        self,
+        host_mac: bytes,
+        settings: ModemSettings,
+        entropy: Entropy,
+    ) -> None:
+        self.state = State.OFF
+        self.modem_mac: bytes | None = None
+        self._host_mac = host_mac
+        self._settings = settings
+        self._entropy = entropy
+        self._deadline: float | None = None
+        self._link = LinkWatch(self._settings.link)
+        self._wanted: SetKey | None = None
+        self._sent: SetKey | None = None  # what the outstanding request carries
+        self._nonce = bytes(_NONCE_BYTES)
+        self._tries = 0
+        self._misses = 0
+        self._give_up_at = 0.0
+        self._was_refused = False
+        self._was_reset = False
+        self._is_lost = False  # reported, not yet taken back
+
+    @property
+    def deadline(self) -> float | None:
+        """Return when ``tick`` is due."""
+        polls = self.state in _LINK_STATES
+        return earliest(self._deadline, self._link.deadline if polls else None)
+
+    def handle(self, event: ModemEvent, now: float) -> Sequence[ModemAction]:
+        """Take one event."""
+        late = self.tick(now)
+        return (*late, *self._take(event, now))
+
+    def tick(self, now: float) -> Sequence[ModemAction]:
+        """Let time pass. Harmless when called early or twice."""
+        actions: list[ModemAction] = []
+        if is_due(self._deadline, now):
+            actions += self._is_due(now)
+        if self.state in _LINK_STATES:
+            query = self._link.poll(now)
+            if query is not None:
+                actions.append(_to_modem(query))
+        return actions
+
+    def _take(self, event: ModemEvent, now: float) -> Sequence[ModemAction]:
+        match event:
+            case MmeIn(frame):
+                return self._hear(frame, now)
+            case SetKey():
+                self._wanted = event
+                if self.state in (State.OFF, State.READY):
+                    return self._begin_key(now)
+            case WatchLink(fast):
+                self._link.watch(now, fast=fast)
+            case IgnoreLink():
+                self._link.ignore()
+            case LinkSeen():
+                return self._link.seen(now)
+        return ()
+
+    def _hear(self, frame: Frame, now: float) -> Sequence[ModemAction]:
+        is_ours = self.modem_mac in (None, frame.source)
+        if (
+            self.state is State.OFF
+            or not is_ours
+            or frame.destination != self._host_mac
+        ):
+            return ()
+        if self.state is State.READY:
+            self._misses = 0
+            self._deadline = now + self._settings.beat_s
+        match frame.mme:
+            case CmSetKeyCnf() as cnf if self.state is State.SETTING:
+                return self._key_answered(cnf, frame.source, now)
+            case VsSwVerCnf():
+                self.modem_mac = frame.source
+                return self._is_alive(now)
+        return self._link.hear(frame.mme, now)
+
+    def _is_alive(self, now: float) -> Sequence[ModemAction]:
+        """Take a sign of life: what was waited for, goes on."""
+        if self.state is State.SETTLING:
+            return self._confirm(now)
+        if self.state in (State.RESETTING, State.LOST):
+            return self._begin_key(now)
+        return ()
+
+    def _is_due(self, now: float) -> Sequence[ModemAction]:
+        """Take the deadline of the present state."""
+        match self.state:
+            case State.SETTING:
+                if self._tries < self._settings.tries:
+                    return (self._send_key(now),)
+                return self._climb(now)
+            case State.READY:
+                return self._beat(now)
+            case State.LOST:
+                return self._probe(now, self._settings.lost_probe_s)
+        if now >= self._give_up_at:
+            return self._lose(now, LossReason.SILENT)
+        return self._probe(now, self._settings.probe_s)
+
+    def _begin_key(self, now: float) -> Sequence[ModemAction]:
+        self._tries = 0
+        self._was_refused = False
+        return (self._send_key(now),)
+
+    def _send_key(self, now: float) -> SendMme:
+        """Send the newest key; the only request that is out until it is answered."""
+        wanted = self._wanted
+        if wanted is None:
+            raise AssertionError("a key is sent although none is wanted")
+        if self._settings.draws_nonce:
+            self._nonce = self._entropy(_NONCE_BYTES)
+        self._tries += 1
+        self._sent = wanted
+        self._enter(State.SETTING, now + self._settings.answer_s)
+        return _to_modem(
+            CmSetKeyReq(my_nonce=self._nonce, nid=wanted.nid, nmk=wanted.nmk)
+        )
+
+    def _key_answered(
+        self, cnf: CmSetKeyCnf, modem_mac: bytes, now: float
+    ) -> Sequence[ModemAction]:
+        if cnf.your_nonce != self._nonce:
+            return ()
+        self.modem_mac = modem_mac
+        if cnf.result != self._settings.accepted_result:
+            self._was_refused = True  # and tried again when its time is up
+            return ()
+        self._give_up_at = now + self._settings.boot_s
+        self._enter(State.SETTLING, now + self._settings.settle_s)
+        return ()
+
+    def _confirm(self, now: float) -> Sequence[ModemAction]:
+        self._enter(State.READY, now + self._settings.beat_s)
+        self._misses = 0
+        self._was_reset = False
+        sent, modem_mac = self._sent, self.modem_mac
+        if sent is None or modem_mac is None or sent != self._wanted:
+            return self._begin_key(now)
+        confirmed = KeyConfirmed(sent.nid, sent.nmk, modem_mac)
+        was_lost, self._is_lost = self._is_lost, False
+        return (ModemBack(), confirmed) if was_lost else (confirmed,)
+
+    def _climb(self, now: float) -> Sequence[ModemAction]:
+        """Reset the modem after the first failure; give up after the second."""
+        if self._was_reset:
+            is_refusal = self._was_refused
+            return self._lose(
+                now, LossReason.REFUSES if is_refusal else LossReason.SILENT
+            )
+        self._was_reset = True
+        self._give_up_at = now + self._settings.boot_s
+        self._enter(State.RESETTING, now + self._settings.reset_s)
+        return (_to_modem(VsRsDevReq()),)
+
+    def _beat(self, now: float) -> Sequence[ModemAction]:
+        if self._misses >= self._settings.tries:
+            return self._lose(now, LossReason.SILENT)
+        self._misses += 1
+        return self._probe(now, self._settings.lost_probe_s)
+
+    def _probe(self, now: float, period_s: float) -> Sequence[ModemAction]:
+        self._deadline = now + period_s
+        return (_to_modem(VsSwVerReq()),)
+
+    def _lose(self, now: float, reason: LossReason) -> Sequence[ModemAction]:
+        """Report once; go on probing, perhaps for another modem."""
+        self.modem_mac = None
+        self._was_reset = False
+        self._enter(State.LOST, now + self._settings.lost_probe_s)
+        was_lost, self._is_lost = self._is_lost, True
+        return () if was_lost else (ModemLost(reason),)
+
+    def _enter(self, state: State, deadline: float | None) -> None:
+        self.state, self._deadline = state, deadline
+
+
+def _to_modem(mme: Mme) -> SendMme:
+    return SendMme(LOCAL_MODEM_MAC, mme)
