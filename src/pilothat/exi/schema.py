@@ -22,7 +22,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Annotated, Self, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Self,
+    TypeGuard,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 UNBOUNDED = 1 << 32
 MARKUP = "wire"  # the class variable that may hold a Markup
@@ -139,7 +147,8 @@ class Markup:
     wildcard: bool = False  # elements of any other schema
 
 
-Kind = Integer | Text | Binary | Boolean | Refused | type
+Simple = Integer | Text | Binary | Boolean | type[WireEnum]
+Kind = Simple | Refused | type
 Mark = El | Attr | Content | Group | Wrap
 
 
@@ -179,6 +188,18 @@ class Grammar:
     name: str
     global_elements: int
     roots: tuple[Root, ...]
+
+
+def is_simple(kind: object) -> TypeGuard[Simple]:
+    """Tell whether a value of this kind is mere text in the document."""
+    if isinstance(kind, type):
+        return issubclass(kind, WireEnum)
+    return isinstance(kind, Integer | Text | Binary | Boolean)
+
+
+def is_declared(kind: object) -> TypeGuard[type]:
+    """Tell whether this kind is a declared class."""
+    return isinstance(kind, type) and is_dataclass(kind)
 
 
 @cache

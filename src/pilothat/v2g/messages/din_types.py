@@ -33,7 +33,8 @@ MeterId = Annotated[str, Text(32)]
 ContractId = Annotated[str, Text(24)]
 Certificate = Annotated[bytes, Binary(1200, base64=True)]
 Percent = Annotated[int, Integer(0, 100)]
-UnitMultiplier = Annotated[int, Integer(-3, 3)]
+MULTIPLIERS = range(-3, 4)  # finest first
+UnitMultiplier = Annotated[int, Integer(MULTIPLIERS[0], MULTIPLIERS[-1])]
 
 
 class ResponseCode(WireEnum):
@@ -203,10 +204,9 @@ class PhysicalValue:
         """
         if not math.isfinite(number):
             raise ValueError(f"{number} is no physical value")
-        powers = (
-            range(-3, 4) if multiplier is None else range(multiplier, multiplier + 1)
-        )
-        for power in powers:
+        for power in MULTIPLIERS if multiplier is None else (multiplier,):
+            if power not in MULTIPLIERS:
+                raise ValueError(f"multiplier {power} is not in -3..3")
             scale = 10 ** abs(power)
             value = round(number * scale if power < 0 else number / scale)
             if -0x8000 <= value <= 0x7FFF:
