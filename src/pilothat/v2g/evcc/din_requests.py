@@ -1,0 +1,223 @@
+"""The requests of a DIN session, built from settings and the moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilothat.v2g.evcc.events import InletFact
+from pilothat.v2g.evcc.settings import DinSettings
+from pilothat.v2g.messages.din import (
+    CableCheckReq,
+    ChargeParameterDiscoveryReq,
+    ChargingProfile,
+    ContractAuthenticationReq,
+    CurrentDemandReq,
+    DcEvChargeParameter,
+    DcEvErrorCode,
+    DcEvPowerDeliveryParameter,
+    DcEvStatus,
+    EvRequestedEnergyTransferType,
+    PaymentOption,
+    PhysicalValue,
+    PowerDeliveryReq,
+    PreChargeReq,
+    ProfileEntry,
+    SelectedService,
+    SelectedServiceList,
+    ServiceCategory,
+    ServiceDiscoveryReq,
+    ServicePaymentSelectionReq,
+    SessionSetupReq,
+    SessionStopReq,
+    UnitSymbol,
+    WeldingDetectionReq,
+)
+
+P_MAX_W = 0x7FFF  # PMax is a plain signed 16-bit number
+_SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The moment a request is made.
+
+    schedule_id, schedule_w: what the station offered
+    service_id: of the charge service
+    """
+
+    fact: InletFact
+    target_a: float = 0.0
+    is_ready: bool = False
+    is_complete: bool = False
+    error: DcEvErrorCode = DcEvErrorCode.NO_ERROR
+    service_id: int = 1
+    schedule_id: int = 1
+    schedule_w: int = P_MAX_W
+
+
+def session_setup(settings: DinSettings, _view: View) -> SessionSetupReq:
+    """Open a session."""
+    return SessionSetupReq(evcc_id=settings.evcc_id)
+
+
+def service_discovery(_settings: DinSettings, _view: View) -> ServiceDiscoveryReq:
+    """Ask for the charging service."""
+    return ServiceDiscoveryReq(service_category=ServiceCategory.EVCharging)
+
+
+def payment_selection(_settings: DinSettings, view: View) -> ServicePaymentSelectionReq:
+    """Choose it; payment is not the car's business."""
+    service = SelectedService(service_id=view.service_id)
+    return ServicePaymentSelectionReq(
+        selected_payment_option=PaymentOption.ExternalPayment,
+        selected_service_list=SelectedServiceList(selected_service=(service,)),
+    )
+
+
+def authentication(_settings: DinSettings, _view: View) -> ContractAuthenticationReq:
+    """Ask whether charging is allowed."""
+    return ContractAuthenticationReq()
+
+
+def charge_parameters(settings: DinSettings, view: View) -> ChargeParameterDiscoveryReq:
+    """Tell limits, battery and wish."""
+    vehicle = settings.vehicle
+    parameter = DcEvChargeParameter(
+        dc_ev_status=_status(settings, view),
+        ev_maximum_current_limit=_amperes(vehicle.max_a),
+        ev_maximum_power_limit=_optional(vehicle.max_w, UnitSymbol.W),
+        ev_maximum_voltage_limit=_volts(vehicle.max_v),
+        ev_energy_capacity=_optional(vehicle.capacity_wh, UnitSymbol.Wh),
+        ev_energy_request=_energy_request(settings, view),
+        full_soc=vehicle.full_soc_pct,
+        bulk_soc=vehicle.bulk_soc_pct,
+    )
+    return ChargeParameterDiscoveryReq(
+        ev_requested_energy_transfer_type=EvRequestedEnergyTransferType.DC_extended,
+        ev_charge_parameter=parameter,
+    )
+
+
+def cable_check(settings: DinSettings, view: View) -> CableCheckReq:
+    """Ask for the isolation test."""
+    return CableCheckReq(dc_ev_status=_status(settings, view))
+
+
+def precharge(settings: DinSettings, view: View) -> PreChargeReq:
+    """Ask for the battery's voltage at the inlet."""
+    return PreChargeReq(
+        dc_ev_status=_status(settings, view),
+        ev_target_voltage=_volts(view.fact.battery_v),
+        ev_target_current=_amperes(settings.habits.precharge_a),
+    )
+
+
+def power_on(settings: DinSettings, view: View) -> PowerDeliveryReq:
+    """Ask for power, with the schedule the station offered."""
+    entry = ProfileEntry(
+        charging_profile_entry_start=0,
+        charging_profile_entry_max_power=view.schedule_w,
+    )
+    return PowerDeliveryReq(
+        ready_to_charge_state=True,
+        charging_profile=ChargingProfile(
+            sa_schedule_tuple_id=view.schedule_id, profile_entry=(entry,)
+        ),
+        ev_power_delivery_parameter=_power_parameter(settings, view),
+    )
+
+
+def power_off(settings: DinSettings, view: View) -> PowerDeliveryReq:
+    """Ask for no more power."""
+    return PowerDeliveryReq(
+        ready_to_charge_state=False,
+        ev_power_delivery_parameter=_power_parameter(settings, view),
+    )
+
+
+def current_demand(settings: DinSettings, view: View) -> CurrentDemandReq:
+    """Say what is wanted now."""
+    vehicle, goal = settings.vehicle, settings.goal
+    max_a, max_w = vehicle.max_a, vehicle.max_w
+    if settings.habits.lowers_limits:
+        max_a = min(max_a, goal.current_at(view.fact.soc_pct))
+        max_w = None if max_w is None else min(max_w, max_a * goal.target_v)
+    if not vehicle.sends_loop_limits:
+        max_w = None
+    remaining_s = _remaining_s(settings, view) if vehicle.sends_remaining_time else None
+    is_bulk = view.fact.soc_pct >= (vehicle.bulk_soc_pct or 100)
+    return CurrentDemandReq(
+        dc_ev_status=_status(settings, view),
+        ev_target_current=_amperes(view.target_a),
+        ev_maximum_voltage_limit=_volts(vehicle.max_v)
+        if vehicle.sends_loop_limits
+        else None,
+        ev_maximum_current_limit=_amperes(max_a) if vehicle.sends_loop_limits else None,
+        ev_maximum_power_limit=_optional(max_w, UnitSymbol.W),
+        bulk_charging_complete=is_bulk if vehicle.sends_bulk_complete else None,
+        charging_complete=view.is_complete,
+        remaining_time_to_full_soc=_optional(remaining_s, UnitSymbol.s),
+        ev_target_voltage=_volts(goal.target_v),
+    )
+
+
+def welding_detection(settings: DinSettings, view: View) -> WeldingDetectionReq:
+    """Ask for the voltage that is left."""
+    return WeldingDetectionReq(dc_ev_status=_status(settings, view))
+
+
+def session_stop(_settings: DinSettings, _view: View) -> SessionStopReq:
+    """Say goodbye."""
+    return SessionStopReq()
+
+
+def _status(settings: DinSettings, view: View) -> DcEvStatus:
+    flag = False if settings.vehicle.sends_conditioning else None
+    return DcEvStatus(
+        ev_ready=view.is_ready,
+        ev_cabin_conditioning=flag,
+        ev_ress_conditioning=flag,
+        ev_error_code=view.error,
+        ev_ress_soc=min(max(int(view.fact.soc_pct), 0), 100),
+    )
+
+
+def _power_parameter(
+    settings: DinSettings, view: View
+) -> DcEvPowerDeliveryParameter | None:
+    if not settings.vehicle.sends_power_parameter:
+        return None
+    return DcEvPowerDeliveryParameter(
+        dc_ev_status=_status(settings, view),
+        bulk_charging_complete=False if settings.vehicle.sends_bulk_complete else None,
+        charging_complete=view.is_complete,
+    )
+
+
+def _energy_request(settings: DinSettings, view: View) -> PhysicalValue | None:
+    vehicle = settings.vehicle
+    if vehicle.capacity_wh is None or not vehicle.sends_energy_request:
+        return None
+    return _optional(_missing_wh(vehicle.capacity_wh, view), UnitSymbol.Wh)
+
+
+def _missing_wh(capacity_wh: float, view: View) -> float:
+    return capacity_wh * (100.0 - view.fact.soc_pct) / 100.0
+
+
+def _remaining_s(settings: DinSettings, view: View) -> float:
+    capacity_wh = settings.vehicle.capacity_wh or 0.0
+    power_w = max(view.fact.voltage_v * view.target_a, 1000.0)
+    return _missing_wh(capacity_wh, view) / power_w * _SECONDS_PER_HOUR
+
+
+def _volts(volts: float) -> PhysicalValue:
+    return PhysicalValue.of(round(volts, 1), UnitSymbol.V, -1)
+
+
+def _amperes(amperes: float) -> PhysicalValue:
+    return PhysicalValue.of(round(amperes, 1), UnitSymbol.A, -1)
+
+
+def _optional(value: float | None, unit: UnitSymbol) -> PhysicalValue | None:
+    return None if value is None else PhysicalValue.of(round(value), unit)

@@ -1,0 +1,137 @@
+"""What cars do differently in a DIN session: numbers and habits, no behaviour.
+
+The defaults are an honest car that keeps to DIN SPEC 70121.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class DinTimers:
+    """How long the car waits (DIN SPEC 70121, table of EVCC timers)."""
+
+    message_s: float = 2.0
+    current_demand_s: float = 0.25
+    ongoing_s: float = 60.0  # authentication and charge parameters, each
+    cable_check_s: float = 40.0
+    precharge_s: float = 7.0
+    ready_to_charge_s: float = 150.0  # from the first message to power on
+    open_s: float = 1.0  # our choice: current must be gone after power off
+    ramp_down_s: float = 5.0  # our choice
+
+
+@dataclass(frozen=True, slots=True)
+class DinPace:
+    """How long the car thinks: from a response to its next request.
+
+    grid_s: least distance of two requests of a loop; None where there is no grid
+    """
+
+    setup_s: float = 0.05
+    cable_check_s: float = 0.1
+    precharge_s: float = 0.1
+    loop_s: float = 0.1
+    grid_s: float | None = None
+    before_cable_check_s: float = 0.5  # lock the plug, close S2
+    before_power_on_s: float = 0.1
+    before_loop_s: float = 0.3  # the contactor closes
+    before_power_off_s: float = 0.05
+    welding_s: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class DinVehicle:
+    """What the car tells about itself. None: it does not send the element."""
+
+    max_v: float = 420.0
+    max_a: float = 200.0
+    max_w: float | None = 80_000.0
+    capacity_wh: float | None = 58_000.0
+    full_soc_pct: int | None = 100
+    bulk_soc_pct: int | None = 80
+    sends_energy_request: bool = True
+    sends_conditioning: bool = False
+    sends_bulk_complete: bool = True
+    sends_remaining_time: bool = True
+    sends_loop_limits: bool = True
+    sends_power_parameter: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeGoal:
+    """What the car wants in the loop.
+
+    taper_from_pct: from here the current falls in a straight line, to taper_to_a at
+    100 % SoC
+    """
+
+    target_soc_pct: float = 80.0
+    target_v: float = 410.0
+    current_a: float = 150.0
+    ramp_up_a_per_s: float = 40.0
+    ramp_down_a_per_s: float = 200.0
+    taper_from_pct: float = 80.0
+    taper_to_a: float = 10.0
+
+    def current_at(self, soc_pct: float) -> float:
+        """Return the current the battery takes at a state of charge."""
+        if soc_pct <= self.taper_from_pct:
+            return self.current_a
+        part = (soc_pct - self.taper_from_pct) / (100.0 - self.taper_from_pct)
+        return self.current_a + part * (self.taper_to_a - self.current_a)
+
+
+class Trust(Enum):
+    """Whose voltage ends the precharge."""
+
+    INLET = "inlet"  # the car's own measurement
+    REPORT = "report"  # what the station says
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class DinHabits:
+    """Where cars differ (captures/INDEX.md, quirks).
+
+    setup_session_id:  in the header of SessionSetupReq
+    precharge_max:     requests after which the car gives up; None: the timer alone
+    doubt_s:           silence after a cable check that finished without Valid and
+                       Ready, then power off; None: ask on until the timer ends
+    welding_min/max:   number of WeldingDetectionReq; 0 skips
+    mismatch_s:        patience with a reported current that is not the measured one
+    """
+
+    setup_session_id: bytes = bytes(8)
+    aborts_after_auth: bool = False
+    needs_valid_cable_check: bool = True
+    doubt_s: float | None = None
+    precharge_a: float = 1.0
+    precharge_window_v: float = 20.0
+    precharge_trust: Trust = Trust.INLET
+    precharge_max: int | None = None
+    leaves_precharge_by_power_off: bool = True
+    obeys_not_ready: bool = True
+    obeys_stop_notification: bool = True
+    ramps_on_station_stop: bool = False
+    lowers_limits: bool = False
+    mismatch_a: float = 5.0
+    mismatch_s: float | None = None
+    welding_min: int = 1
+    welding_max: int = 10
+    welding_below_v: float = 60.0
+    says_goodbye_after_failed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DinSettings:
+    """One car in a DIN session. evcc_id: usually its MAC."""
+
+    evcc_id: bytes = bytes(6)
+    timers: DinTimers = field(default_factory=DinTimers)
+    pace: DinPace = field(default_factory=DinPace)
+    vehicle: DinVehicle = field(default_factory=DinVehicle)
+    goal: ChargeGoal = field(default_factory=ChargeGoal)
+    habits: DinHabits = field(default_factory=DinHabits)
