@@ -1,0 +1,94 @@
+"""Check the EXI codec against files of test vectors: one JSON object a line.
+
+Three forms of lines, told apart by their keys:
+
+* ``exi`` and ``json``: decode and encode, both must agree exactly;
+* ``canonical`` beside them: decode only, and encode to ``canonical``;
+* ``must``: ``reject`` has to end in ExiError, ``any`` in that or in a message.
+
+Lines of a protocol this station does not speak are counted by its name, not passed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilothat.exi.codec import Codec, ExiError
+from pilothat.v2g.messages import SCHEMAS, codec
+
+_OUR_BUGS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a check. failures: one line each, with file and vector id."""
+
+    passed: int
+    failed: int
+    failures: tuple[str, ...]
+    skipped: tuple[tuple[str, int], ...] = ()  # protocol and number of lines
+
+
+def check_files(paths: Iterable[Path]) -> Report:
+    """Check every line of every file."""
+    passed = 0
+    failures: list[str] = []
+    skipped: Counter[str] = Counter()
+    for path in paths:
+        for where, line in _lines(path):
+            protocol, complaint = check_line(line)
+            if protocol:
+                skipped[protocol] += 1
+            elif complaint:
+                failures.append(f"{where}: {complaint}")
+            else:
+                passed += 1
+    return Report(passed, len(failures), tuple(failures), tuple(skipped.items()))
+
+
+def check_line(line: str) -> tuple[str, str]:
+    """Return the protocol if it is not spoken, and what is wrong; empty if nothing."""
+    try:
+        vector = json.loads(line)
+        protocol = vector["protocol"]
+        if protocol not in SCHEMAS or vector.get("fragment"):
+            return str(protocol), ""
+        complaint = _complaint(codec(protocol), vector)
+    except _OUR_BUGS as error:
+        return "", f"{type(error).__name__}: {error}"
+    name = vector.get("id", "") if complaint else ""
+    return "", f"{name}: {complaint}" if complaint else ""
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield f"{path.name}:{number}", line
+
+
+def _complaint(exi: Codec, vector: Mapping[str, object]) -> str:
+    data = bytes.fromhex(str(vector["exi"]))
+    must = vector.get("must")
+    try:
+        message = exi.decode(data)
+    except ExiError as error:
+        return "" if must else f"does not decode: {error}"
+    if must:
+        return "decodes, but must be rejected" if must == "reject" else ""
+    return _difference(exi, message, vector)
+
+
+def _difference(exi: Codec, message: object, vector: Mapping[str, object]) -> str:
+    wanted = vector["json"]
+    if exi.to_json(message) != wanted:
+        return "decodes to another message"
+    if not isinstance(wanted, Mapping):
+        return "json is no object"
+    written = exi.encode(exi.from_json(wanted)).hex()
+    due = vector.get("canonical", vector["exi"])
+    return "" if written == due else f"encodes to {written} instead of {due}"
