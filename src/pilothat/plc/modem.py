@@ -125,6 +125,8 @@ class Modem:
 
     def tick(self, now: float) -> Sequence[ModemAction]:
         """Let time pass. Harmless when called early or twice."""
+        if not is_due(self.deadline, now):
+            return ()
         actions: list[ModemAction] = []
         if is_due(self._deadline, now):
             actions += self._is_due(now)

@@ -107,6 +107,8 @@ class EvSlac:
 
     def tick(self, now: float) -> Sequence[EvSlacAction]:
         """Let time pass. Harmless when called early or twice."""
+        if not is_due(self.deadline, now):
+            return ()
         actions: list[EvSlacAction] = []
         while self._outbox and is_due(self._outbox[0][0], now):
             actions.append(self._outbox.pop(0)[1])

@@ -54,7 +54,7 @@ from pilothat.slac.settings import SlacSettings
 VALIDATE_READY = 1
 VALIDATE_FAILURE = 3
 VALIDATE_NOT_REQUIRED = 4
-_TIME_OUT = round(timing.TT_EVSE_MATCH_MNBC_S / timing.TIME_OUT_UNIT_S)
+_TIME_OUT = round(timing.TT_EVSE_MATCH_MNBC_S * timing.TIME_OUT_PER_S)
 _GROUP_BIT = 1  # of the first MAC byte: no station sends from such an address
 
 
@@ -120,6 +120,8 @@ class EvseSlac:
 
     def tick(self, now: float) -> Sequence[SlacAction]:
         """Let time pass. Harmless when called early or twice."""
+        if not is_due(self.deadline, now):
+            return ()
         actions: list[SlacAction] = []
         for run in tuple(self._runs.values()):
             if is_due(run.deadline, now):

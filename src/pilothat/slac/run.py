@@ -64,7 +64,7 @@ class Run:
 
         An absurd TIME_OUT gives the standard window; no run listens for ever.
         """
-        window_s = mme.time_out * timing.TIME_OUT_UNIT_S
+        window_s = mme.time_out / timing.TIME_OUT_PER_S
         if window_s > timing.MATCH_MNBC_MAX_S:
             window_s = timing.TT_EVSE_MATCH_MNBC_S
         expected = min(mme.num_sounds, timing.C_EV_MATCH_MNBC)

@@ -139,4 +139,4 @@ C_EV_MATCH_MNBC = int(TIMINGS["C_EV_match_MNBC"].value)
 C_EV_MATCH_RETRY = int(TIMINGS["C_EV_match_retry"].value)
 C_CONN_MAX_MATCH = int(TIMINGS["C_conn_max_match"].value)
 
-TIME_OUT_UNIT_S = 0.1  # of the field TIME_OUT in PARM.CNF and START
+TIME_OUT_PER_S = 10  # of the field TIME_OUT in PARM.CNF and START: 100 ms

@@ -1,0 +1,46 @@
+"""One message of every type, made by hand."""
+
+from __future__ import annotations
+
+from pilothat.homeplug import cm, qualcomm
+from pilothat.homeplug.field import Mme
+
+EV = bytes.fromhex("02e0e0e0e001")
+EVSE = bytes.fromhex("025e5e5e5e01")
+RUN = bytes.fromhex("1122334455667788")
+GROUPS_DB = tuple(range(58))
+
+SAMPLES: tuple[Mme, ...] = (
+    cm.CmSlacParmReq(run_id=RUN),
+    cm.CmSlacParmCnf(num_sounds=10, time_out=6, forwarding_sta=EV, run_id=RUN),
+    cm.CmStartAttenCharInd(num_sounds=10, time_out=6, forwarding_sta=EV, run_id=RUN),
+    cm.CmMnbcSoundInd(cnt=9, run_id=RUN, rnd=bytes(range(16))),
+    cm.CmAttenProfileInd(pev_mac=EV, aag_db=GROUPS_DB),
+    cm.CmAttenCharInd(source_address=EV, run_id=RUN, num_sounds=10, aag_db=GROUPS_DB),
+    cm.CmAttenCharRsp(source_address=EV, run_id=RUN),
+    cm.CmValidateReq(timer=19, result=1),
+    cm.CmValidateCnf(toggle_num=2, result=2),
+    cm.CmSlacMatchReq(pev_mac=EV, evse_mac=EVSE, run_id=RUN),
+    cm.CmSlacMatchCnf(
+        pev_mac=EV, evse_mac=EVSE, run_id=RUN, nid=b"network", nmk=bytes(range(16))
+    ),
+    cm.CmSetKeyReq(nid=b"network", nmk=bytes(range(16))),
+    cm.CmSetKeyCnf(result=1, my_nonce=b"abcd", your_nonce=b"efgh"),
+    cm.CmAmpMapReq(amlen=5, amdata=b"\x21\x43\x05"),
+    cm.CmAmpMapCnf(),
+    cm.CmNwStatsReq(),
+    cm.CmNwStatsCnf(stations=(cm.StationRate(EV, 9, 8),)),
+    cm.CmNwInfoReq(),
+    cm.CmNwInfoCnf(networks=(cm.Network(b"network", 3, 1, 2, EVSE),)),
+    qualcomm.VsSwVerReq(),
+    qualcomm.VsSwVerCnf(device_class=0x22, version=b"MAC-QCA7000-1", ident=0x1B58DC),
+    qualcomm.VsRsDevReq(),
+    qualcomm.VsRsDevCnf(),
+    qualcomm.VsPlLnkStatusReq(),
+    qualcomm.VsPlLnkStatusCnf(link=1),
+)
+
+
+def name_of(mme: Mme) -> str:
+    """Return what pytest shows for a sample."""
+    return type(mme).__name__
