@@ -81,6 +81,7 @@ class Topic(Enum):
     """What a ``Publish`` is about."""
 
     PHASE = "phase"
+    PILOT = "pilot"
     SLAC = "slac"
     MESSAGE = "message"
     SESSION = "session"

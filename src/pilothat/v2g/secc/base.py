@@ -133,6 +133,11 @@ class Session(Generic[RequestT, ResponseT]):
         """Whether nothing will be answered any more."""
         return self.state is DinState.ENDED
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a request waits for a change of the plant."""
+        return self._pending is not None
+
     def handle(
         self, event: RequestIn | PlantState, now: float
     ) -> Sequence[SessionAction]:

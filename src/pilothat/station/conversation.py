@@ -1,0 +1,50 @@
+"""One TCP connection: bytes to messages and back, in the grammar that was agreed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pilothat.exi.codec import ExiError
+from pilothat.v2g.messages import codec
+from pilothat.v2g.tp import Frame, PayloadType, Reader, pack
+
+HANDSHAKE = "app"
+MAX_BAD = 5  # messages that cannot be decoded, then the connection is given up
+
+
+class Conversation:
+    """The state of one connection.
+
+    protocol: grammar of what comes next; first the handshake's
+    broken: why nothing more can be read; empty while all is well
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.protocol = HANDSHAKE
+        self.broken = ""
+        self.is_bytes = True  # False: messages come and go as objects
+        self._reader = Reader()
+        self._bad = 0
+
+    def feed(self, data: bytes) -> Sequence[Frame]:
+        """Return the frames that are now complete."""
+        frames = self._reader.feed(data)
+        self.broken = self.broken or self._reader.broken
+        return frames
+
+    def decode(self, frame: Frame) -> object | None:
+        """Return the message of a frame; None for one that is to be ignored."""
+        if frame.payload_type != PayloadType.EXI or not frame.payload:
+            return None
+        try:
+            return codec(self.protocol).decode(frame.payload)
+        except ExiError as error:
+            self._bad += 1
+            if self._bad >= MAX_BAD:
+                self.broken = f"{self._bad} messages could not be decoded: {error}"
+            return None
+
+    def encode(self, message: object) -> bytes:
+        """Return the bytes of a message, framed."""
+        return pack(PayloadType.EXI, codec(self.protocol).encode(message))

@@ -1,0 +1,69 @@
+"""The phases of a station, which may follow which, and the ways back to a new match.
+
+Data only: the station asserts on it, the diagrams in ``docs`` are drawn from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+from pilothat.pilot.duty import DIGITAL_PCT, FAULT_PCT, STEADY_PCT
+
+
+class Phase(Enum):
+    """Where the station stands."""
+
+    STARTING = "starting"  # the modem has no confirmed key, or there is no network
+    IDLE = "idle"  # ready for a car
+    MATCHING = "matching"  # 5 % on, SLAC
+    SETUP = "setup"  # link up: SDP, TCP, handshake, session setup
+    SESSION = "session"  # a V2G session runs
+    STOPPING = "stopping"  # the one stopping path
+    RETRY = "retry"  # pilot steps that wake the car for another match
+    FINISHED = "finished"  # done with this car; it may unplug
+    OUT_OF_SERVICE = "out of service"  # a fault stands
+
+
+_P = Phase
+FOLLOWS: Mapping[Phase, tuple[Phase, ...]] = {
+    _P.STARTING: (_P.IDLE, _P.MATCHING, _P.STOPPING),
+    _P.IDLE: (_P.STARTING, _P.MATCHING, _P.STOPPING),
+    _P.MATCHING: (_P.SETUP, _P.STOPPING),
+    _P.SETUP: (_P.SESSION, _P.STOPPING),
+    _P.SESSION: (_P.STOPPING,),
+    _P.STOPPING: (
+        _P.STARTING,
+        _P.IDLE,
+        _P.RETRY,
+        _P.FINISHED,
+        _P.OUT_OF_SERVICE,
+    ),
+    _P.RETRY: (_P.STARTING, _P.IDLE, _P.MATCHING, _P.FINISHED, _P.STOPPING),
+    _P.FINISHED: (_P.STARTING, _P.IDLE, _P.STOPPING),
+    _P.OUT_OF_SERVICE: (_P.FINISHED, _P.STARTING, _P.IDLE),
+}
+
+DUTY_PCT = {
+    _P.STARTING: STEADY_PCT,
+    _P.IDLE: STEADY_PCT,
+    _P.MATCHING: DIGITAL_PCT,
+    _P.SETUP: DIGITAL_PCT,
+    _P.SESSION: DIGITAL_PCT,
+    _P.FINISHED: STEADY_PCT,
+    _P.OUT_OF_SERVICE: FAULT_PCT,
+}
+WITH_CAR = (_P.MATCHING, _P.SETUP, _P.SESSION, _P.STOPPING, _P.RETRY)
+WITHOUT_CAR = (_P.STARTING, _P.IDLE)
+
+T_STEP_EF_S = 4.0  # ISO 15118-3: state E or F at least
+T_STEP_X1_S = 3.0  # ISO 15118-3: no PWM before another duty
+T_WAKE_S = 0.75  # a moment of X1 after F, seen to help older cars
+
+PilotSteps = Sequence[tuple[float, float]]
+"""Pilot steps before the next match, as (duty %, seconds)."""
+
+WAKE_STEPS: PilotSteps = ((FAULT_PCT, T_STEP_EF_S), (STEADY_PCT, T_WAKE_S))
+RESET_STEPS: PilotSteps = ((STEADY_PCT, T_STEP_X1_S), *WAKE_STEPS)
+C_SEQU_RETRY = 2  # then the car must be plugged in again
+SETUP_S = 18.0  # V2G_SECC_CommunicationSetup_Performance_Time

@@ -1,0 +1,205 @@
+"""The station's powerline: modem, key, SLAC and link, as one machine.
+
+Frames go in and out here; upwards it only says whether a car could be matched, when
+its link is up and when it is gone. The key is new for every car and is programmed
+before the next one comes, so that 5 % can be offered the moment a car plugs in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pilothat.homeplug import frame
+from pilothat.homeplug.events import MmeIn, SendMme
+from pilothat.homeplug.frame import mac_text
+from pilothat.homeplug.nid import NMK_BYTES, nid_of
+from pilothat.machine import Entropy, earliest
+from pilothat.plc.events import (
+    IgnoreLink,
+    KeyConfirmed,
+    LinkDown,
+    LinkSeen,
+    LinkUp,
+    ModemAction,
+    ModemLost,
+    SetKey,
+    WatchLink,
+)
+from pilothat.plc.modem import Modem, ModemSettings
+from pilothat.slac.events import (
+    LinkChanged,
+    SlacAction,
+    SlacFailed,
+    SlacMatched,
+    SlacProgress,
+    SlacStart,
+    SlacStop,
+)
+from pilothat.slac.evse import EvseSlac, State
+from pilothat.slac.settings import SlacSettings
+from pilothat.station.actions import Listen, Publish, SendFrame, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class LineReady:
+    """The modem has confirmed a fresh key: a car may come."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineLost:
+    """The modem cannot be used for now."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    """A car is matched and its modem is in our network."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineDown:
+    """The link to the car is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotMatched:
+    """Matching has failed; nothing is answered until the next ``match``."""
+
+    why: str
+
+
+LineFact = LineReady | LineLost | LineUp | LineDown | NotMatched
+LineAction = SendFrame | Listen | Publish | LineFact
+
+
+class Powerline:
+    """Match cars, one after the other."""
+
+    def __init__(
+        self,
+        host_mac: bytes,
+        slac: SlacSettings,
+        modem: ModemSettings,
+        entropy: Entropy,
+    ) -> None:
+        self.is_ready = False
+        self._host_mac = host_mac
+        self._entropy = entropy
+        self._slac = EvseSlac(host_mac, slac)
+        self._modem = Modem(host_mac, modem, entropy)
+        self._key: KeyConfirmed | None = None
+        self._is_key_used = False
+
+    @property
+    def deadline(self) -> float | None:
+        """Time of the next decision."""
+        return earliest(self._slac.deadline, self._modem.deadline)
+
+    @property
+    def slac_state(self) -> str:
+        """How far matching has come, for a display."""
+        return self._slac.state.name.lower()
+
+    def handle(self, raw: bytes, now: float) -> Sequence[LineAction]:
+        """Take an Ethernet frame; anything malformed or foreign is ignored."""
+        heard = frame.parse(raw)
+        if heard is None:
+            return ()
+        return (
+            *self._of_modem(self._modem.handle(MmeIn(heard), now), now),
+            *self._of_slac(self._slac.handle(MmeIn(heard), now), now),
+        )
+
+    def tick(self, now: float) -> Sequence[LineAction]:
+        """Let time pass."""
+        return (
+            *self._of_modem(self._modem.tick(now), now),
+            *self._of_slac(self._slac.tick(now), now),
+        )
+
+    def renew_key(self, now: float) -> Sequence[LineAction]:
+        """Leave the network: from now on the modem has another key."""
+        self._key, self._is_key_used, self.is_ready = None, False, False
+        nmk = self._entropy(NMK_BYTES)
+        return self._of_modem(self._modem.handle(SetKey(nid_of(nmk), nmk), now), now)
+
+    def match(self, now: float) -> Sequence[LineAction]:
+        """Answer cars: CP is in B, C or D and 5 % is on."""
+        if self._key is None:
+            return ()
+        start = SlacStart(
+            nid=self._key.nid, nmk=self._key.nmk, modem_mac=self._key.modem_mac
+        )
+        return self._of_slac(self._slac.handle(start, now), now)
+
+    def leave(self, now: float) -> Sequence[LineAction]:
+        """Stop answering; a key that a car has got must not be used again."""
+        actions = [
+            Listen(on=False),
+            *self._of_slac(self._slac.handle(SlacStop(), now), now),
+            *self._of_modem(self._modem.handle(IgnoreLink(), now), now),
+        ]
+        return (*actions, *self.renew_key(now)) if self._is_key_used else actions
+
+    def heard_car(self, now: float) -> Sequence[LineAction]:
+        """Take an IPv6 packet of the car as proof of the link."""
+        if self._slac.state is not State.WAIT_LINK:
+            return ()
+        return self._of_modem(self._modem.handle(LinkSeen(), now), now)
+
+    def _of_modem(
+        self, actions: Iterable[ModemAction], now: float
+    ) -> Sequence[LineAction]:
+        done: list[LineAction] = []
+        for action in actions:
+            match action:
+                case SendMme():
+                    done.append(self._send(action))
+                case KeyConfirmed():
+                    self._key, self.is_ready = action, True
+                    done.append(LineReady())
+                case LinkUp():
+                    done += self._of_slac(
+                        self._slac.handle(LinkChanged(up=True), now), now
+                    )
+                    done.append(LineUp())
+                case LinkDown():
+                    self._slac.handle(LinkChanged(up=False), now)
+                    done.append(LineDown())
+                case ModemLost(reason):
+                    self._key, self.is_ready = None, False
+                    done.append(LineLost(reason.value))
+        return done  # ModemBack: KeyConfirmed follows at once
+
+    def _of_slac(
+        self, actions: Iterable[SlacAction], now: float
+    ) -> Sequence[LineAction]:
+        done: list[LineAction] = []
+        for action in actions:
+            match action:
+                case SendMme():
+                    done.append(self._send(action))
+                case SlacMatched(ev_mac):
+                    self._is_key_used = True
+                    watch = self._modem.handle(WatchLink(fast=True), now)
+                    note = Publish(Topic.SLAC, f"matched {mac_text(ev_mac)}")
+                    done += (Listen(on=True), note, *self._of_modem(watch, now))
+                case SlacFailed(reason):
+                    done.append(NotMatched(reason.value))
+                case SlacProgress():
+                    done.append(Publish(Topic.SLAC, _progress_text(action)))
+        return done
+
+    def _send(self, action: SendMme) -> SendFrame:
+        raw = frame.build(action.destination, self._host_mac, action.mme)
+        return SendFrame(raw)
+
+
+def _progress_text(progress: SlacProgress) -> str:
+    text = f"{progress.step.name.lower()} {mac_text(progress.ev_mac)}"
+    if progress.mean_db is not None:
+        kind = "measured" if progress.is_measured else "assumed"
+        text += f" {progress.sounds} sounds, {progress.mean_db:.1f} dB {kind}"
+    return text

@@ -1,0 +1,31 @@
+"""What can be set on a station."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pilothat.plant import Ratings
+from pilothat.plc.modem import ModemSettings
+from pilothat.slac.settings import SlacSettings
+from pilothat.station.phases import C_SEQU_RETRY
+from pilothat.v2g.secc.din import DinSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationSettings:
+    """One charging point.
+
+    host_mac: MAC of the powerline interface, 6 bytes
+    has_ventilation: cars that ask for it (state D) may charge
+    is_free: every car is authorised at once
+    retries: matches tried before a car must be plugged in again
+    """
+
+    host_mac: bytes
+    ratings: Ratings = field(default_factory=Ratings)
+    din: DinSettings = field(default_factory=DinSettings)
+    slac: SlacSettings = field(default_factory=SlacSettings)
+    modem: ModemSettings = field(default_factory=ModemSettings)
+    has_ventilation: bool = False
+    is_free: bool = True
+    retries: int = C_SEQU_RETRY

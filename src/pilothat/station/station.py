@@ -1,0 +1,417 @@
+"""The station: one machine that composes all others.
+
+Facts come in through ``handle``; each is passed to the machine it concerns, and what
+that machine wants becomes actions of the station. Whatever ends a charge goes through
+``_stop`` and the one list of steps in ``station.stopping``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pilothat.faults import Fault, Reaction
+from pilothat.guard import GuardFact, PilotFact
+from pilothat.machine import Entropy, earliest, is_due
+from pilothat.pilot.duty import FAULT_PCT, STEADY_PCT
+from pilothat.pilot.levels import PilotState
+from pilothat.plant import CheckCable, Cut, Deliver, PreCharge, RampDown, Wish
+from pilothat.power import path as power
+from pilothat.station import powerline as line
+from pilothat.station.actions import Action, MeasureIsolation, Raise, SetOutput, Topic
+from pilothat.station.events import (
+    Authorised,
+    Event,
+    FaultCleared,
+    FrameIn,
+    NetworkFact,
+    PlantReport,
+    SdpIn,
+    StopCause,
+    StopRequested,
+)
+from pilothat.station.outputs import Outputs
+from pilothat.station.phases import (
+    DUTY_PCT,
+    FOLLOWS,
+    SETUP_S,
+    WITH_CAR,
+    WITHOUT_CAR,
+    Phase,
+    PilotSteps,
+)
+from pilothat.station.settings import StationSettings
+from pilothat.station.standing import StandingFaults, judge_pilot
+from pilothat.station.stopping import (
+    ANNOUNCE,
+    PLANS,
+    Effect,
+    Stopper,
+    StopReason,
+    StopView,
+)
+from pilothat.station.talk import Heard, Hung, Talk, TalkAction
+from pilothat.station.transaction import Transaction
+from pilothat.v2g.plant import Ending, Learned, PlantState, SessionOver
+from pilothat.v2g.secc import din
+from pilothat.v2g.secc.handshake import DIN
+
+_ENDINGS = {
+    Ending.STOPPED: StopReason.CAR_DONE,
+    Ending.FAILED: StopReason.REFUSED,
+    Ending.SILENT: StopReason.SILENT,
+}
+
+
+class Station:
+    """One charging point, from the pilot's edge to the goodbye."""
+
+    def __init__(self, settings: StationSettings, entropy: Entropy) -> None:
+        self.phase = Phase.STARTING
+        self.pilot = PilotFact(PilotState.F, 0.0, None, FAULT_PCT)
+        self.guard = GuardFact(is_contactor_closed=False, is_supply_enabled=False)
+        self.faults = StandingFaults()
+        self.path = power.PowerPath(settings.ratings)
+        self.line = line.Powerline(
+            settings.host_mac, settings.slac, settings.modem, entropy
+        )
+        self.talk = Talk([(DIN, lambda now: din.session(settings.din, entropy, now))])
+        self.stopper = Stopper()
+        self.transaction = Transaction(0.0)
+        self._settings = settings
+        self._is_authorised: bool | None = settings.is_free or None
+        self._is_going = False
+        self._retries = 0
+        self._steps: PilotSteps = ()
+        self._until: float | None = None
+        self._out = Outputs()
+
+    @property
+    def deadline(self) -> float | None:
+        """Time of the next decision."""
+        return earliest(
+            self._until,
+            self.line.deadline,
+            self.talk.deadline,
+            self.path.deadline,
+            self.stopper.deadline,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a car may come: key confirmed, address there, no fault."""
+        is_there = self.talk.network.address is not None
+        return (
+            self.line.is_ready and is_there and not self._is_going and not self.faults
+        )
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nothing is on, and nothing is on its way."""
+        is_off = not (self.path.phase.is_live or self.guard.is_contactor_closed)
+        return is_off and self.phase is not Phase.STOPPING
+
+    def handle(self, event: Event, now: float) -> Sequence[Action]:
+        """Take one fact."""
+        match event:
+            case PlantReport(plant):
+                self.transaction.meter(plant, now)
+                self._of_path(self.path.handle(plant, now), now)
+            case PilotFact():
+                self._pilot(event, now)
+            case GuardFact():
+                self._guard(event, now)
+            case FrameIn(raw):
+                self._of_line(self.line.handle(raw, now), now)
+            case NetworkFact():
+                self._network(event, now)
+            case Authorised() | StopRequested() | FaultCleared():
+                self._operator(event, now)
+            case _:
+                if isinstance(event, SdpIn):
+                    self._of_line(self.line.heard_car(now), now)
+                self._of_talk(self.talk.handle(event, now), now)
+        return self._settle(now)
+
+    def tick(self, now: float) -> Sequence[Action]:
+        """Let time pass."""
+        self._of_path(self.path.tick(now), now)
+        self._of_line(self.line.tick(now), now)
+        self._of_talk(self.talk.tick(now), now)
+        if is_due(self._until, now):
+            self._until = None
+            if self.phase is Phase.SETUP:
+                self._stop(StopReason.SETUP_TIMEOUT, now)
+            elif self.phase is Phase.RETRY:
+                self._next_pilot_step(now)
+        return self._settle(now)
+
+    # --- facts
+
+    def _pilot(self, fact: PilotFact, now: float) -> None:
+        was, self.pilot = self.pilot, fact
+        if fact.state is was.state:
+            return
+        self._out.publish(Topic.PILOT, f"{fact.state.value} {fact.high_v:.1f} V")
+        self.faults.see_pilot(fact.state)
+        ventilated = self._settings.has_ventilation
+        verdict = judge_pilot(
+            was.state, fact.state, self.path.phase, has_ventilation=ventilated
+        )
+        if isinstance(verdict, Fault):
+            self._fault(verdict, now)
+        elif verdict is StopReason.UNPLUGGED:
+            self._unplugged(now)
+        elif verdict is not None:
+            self._stop(verdict, now)
+
+    def _unplugged(self, now: float) -> None:
+        self._retries = 0
+        if self.phase in WITH_CAR:
+            self._stop(StopReason.UNPLUGGED, now)
+        elif self.phase is Phase.FINISHED:
+            self._rest()
+
+    def _guard(self, fact: GuardFact, now: float) -> None:
+        was, self.guard = self.guard, fact
+        for fault in self.faults.of_guard(fact.faults):
+            self._fault(fault, now)
+        self._back_in_service()
+        if fact.is_contactor_closed is not was.is_contactor_closed:
+            closed = fact.is_contactor_closed
+            self._of_path(self.path.handle(power.ContactorIs(closed), now), now)
+
+    def _network(self, fact: NetworkFact, now: float) -> None:
+        was, self.talk.network = self.talk.network, fact
+        if fact.is_up and not was.is_up:
+            self._of_line(self.line.renew_key(now), now)
+
+    def _operator(
+        self, event: Authorised | StopRequested | FaultCleared, now: float
+    ) -> None:
+        match event:
+            case Authorised(is_granted):
+                self._is_authorised = is_granted
+            case FaultCleared(fault):
+                self._clear(fault)
+            case StopRequested(cause):
+                self._is_going = self._is_going or cause is StopCause.SHUTDOWN
+                is_user = cause is StopCause.USER
+                if self.phase in WITH_CAR:
+                    reason = StopReason.USER if is_user else StopReason.SHUTDOWN
+                    self._stop(reason, now)
+
+    # --- what the parts want
+
+    def _of_path(self, actions: Iterable[power.PathAction], now: float) -> None:
+        for action in actions:
+            match action:
+                case power.Output(setpoint):
+                    self._out.add(SetOutput(setpoint))
+                case power.Monitor(on):
+                    self._out.add(MeasureIsolation(on))
+                case power.Switch(closed, enabled):
+                    self._out.switch(closed=closed, enabled=enabled)
+                case power.PathFailed(fault):
+                    self._fault(fault, now)
+
+    def _of_line(self, actions: Iterable[line.LineAction], now: float) -> None:
+        for action in actions:
+            match action:
+                case line.LineUp() if self.phase is Phase.MATCHING:
+                    self._enter(Phase.SETUP, now + SETUP_S)
+                case line.LineDown() if self.phase in (Phase.SETUP, Phase.SESSION):
+                    self._stop(StopReason.LINK_LOST, now)
+                case line.NotMatched(why):
+                    self._out.publish(Topic.SLAC, why)
+                    self._stop(StopReason.NOT_MATCHED, now)
+                case line.LineReady():
+                    self._clear(Fault.MODEM)
+                case line.LineLost(why):
+                    self._out.publish(Topic.NOTE, why)
+                    self._fault(Fault.MODEM, now)
+                case line.LineUp() | line.LineDown():
+                    pass
+                case _:
+                    self._out.add(action)
+
+    def _of_talk(self, actions: Iterable[TalkAction], now: float) -> None:
+        for action in actions:
+            match action:
+                case Heard(name):
+                    self._heard(name)
+                case SessionOver(ending, why):
+                    self._out.publish(Topic.SESSION, why)
+                    self._stop(_ENDINGS[ending], now)
+                case Hung(why, is_ours):
+                    self._out.publish(Topic.SESSION, why)
+                    lost = StopReason.CONNECTION_LOST
+                    self._stop(StopReason.REFUSED if is_ours else lost, now)
+                case Learned(values):
+                    self._learned(values)
+                case _ if isinstance(action, Wish):
+                    self._wish(action, now)
+                case _:
+                    self._out.add(action)
+
+    def _heard(self, name: str) -> None:
+        messages = self.transaction.messages
+        messages[name] += 1
+        if messages[name] == 1:
+            self._out.publish(Topic.MESSAGE, name)
+
+    def _learned(self, values: Iterable[tuple[str, str]]) -> None:
+        self.transaction.learned.update(values)
+        text = " ".join(f"{name}={value}" for name, value in values)
+        self._out.publish(Topic.SESSION, text)
+
+    def _wish(self, wish: Wish, now: float) -> None:
+        is_for_power = isinstance(wish, CheckCable | PreCharge | Deliver)
+        is_allowed = self.phase is Phase.SESSION or self.stopper.step is ANNOUNCE
+        if is_for_power and not is_allowed:
+            return
+        self._of_path(self.path.handle(wish, now), now)
+
+    # --- faults
+
+    def _fault(self, fault: Fault, now: float) -> None:
+        if not self.faults.add(fault):
+            return
+        self._out.add(Raise(fault))
+        if fault.row.reaction is Reaction.WAIT:
+            if self.phase is Phase.MATCHING:
+                self._stop(StopReason.NOT_MATCHED, now)
+            return
+        self._wish(Cut(), now)
+        if self.phase is not Phase.OUT_OF_SERVICE:
+            self._stop(StopReason.FAULT, now)
+
+    def _clear(self, fault: Fault) -> None:
+        self.faults.clear(fault)
+        self._back_in_service()
+
+    def _back_in_service(self) -> None:
+        if self.phase is Phase.OUT_OF_SERVICE and not self.faults.lasting:
+            self._enter(Phase.FINISHED, None)
+
+    # --- the stopping path
+
+    def _stop(self, reason: StopReason, now: float) -> None:
+        """Begin to stop. The only way out of a charge, whatever the cause."""
+        for effect in self.stopper.begin(reason, now):
+            self._out.publish(Topic.SESSION, reason.value)
+            self.transaction.reason = self.transaction.reason or reason.value
+            if self.phase is not Phase.STOPPING:
+                self._enter(Phase.STOPPING, None)
+            self._effect(effect, now)
+
+    def _walk(self, now: float) -> None:
+        """Go on along the stopping path as far as it is free."""
+        while effects := self.stopper.handle(self._view(), now):
+            for effect in effects:
+                self._effect(effect, now)
+        retry = PLANS[self.stopper.reason].retry if self.stopper.reason else ()
+        then = self.stopper.finish()
+        if then is None:
+            return
+        if self.faults.lasting:
+            self._enter(Phase.OUT_OF_SERVICE, None)
+        elif then is Phase.IDLE:
+            self._rest()
+        elif then is Phase.RETRY and self._retries < self._settings.retries:
+            self._retries += 1
+            self._steps = retry
+            self._enter(Phase.RETRY, now)
+        else:
+            self._enter(Phase.FINISHED, None)
+
+    def _view(self) -> StopView:
+        return StopView(
+            has_session=self.talk.session is not None,
+            is_connected=self.talk.is_connected,
+            phase=self.path.phase,
+            is_contactor_closed=self.guard.is_contactor_closed,
+        )
+
+    def _effect(self, effect: Effect, now: float) -> None:
+        match effect:
+            case Effect.RAMP:
+                self._wish(RampDown(), now)
+            case Effect.CUT:
+                self._wish(Cut(), now)
+            case Effect.PILOT_OFF:
+                self._out.drive(STEADY_PCT)
+            case Effect.PILOT_FAULT:
+                self._out.drive(FAULT_PCT)
+            case Effect.CLOSE:
+                self._out.extend(self.talk.close())
+            case Effect.LEAVE:
+                self._of_line(self.line.leave(now), now)
+            case Effect.ANNOUNCE | Effect.NOTHING:
+                pass
+
+    # --- phases
+
+    def _settle(self, now: float) -> Sequence[Action]:
+        """Let what has changed take effect; return what is to be done."""
+        if self.talk.session is not None:
+            self._of_talk(self.talk.tell(self._plant_state(), now), now)
+            if self.phase is Phase.SETUP and self.talk.is_established:
+                self._enter(Phase.SESSION, None)
+        if self.stopper.reason is not None:
+            self._walk(now)
+        if self.phase in WITHOUT_CAR:
+            self._await_car(now)
+        return self._out.drain()
+
+    def _await_car(self, now: float) -> None:
+        if not self.is_ready:
+            if self.phase is Phase.IDLE:
+                self._enter(Phase.STARTING, None)
+        elif self.pilot.state.is_plugged:
+            if self._retries == 0:
+                self.transaction = Transaction(now)
+            self._enter(Phase.MATCHING, None)
+            self._of_line(self.line.match(now), now)
+        elif self.phase is Phase.STARTING:
+            self._enter(Phase.IDLE, None)
+
+    def _next_pilot_step(self, now: float) -> None:
+        if self._steps:
+            (duty_pct, duration_s), *rest = self._steps
+            self._steps = rest
+            self._out.drive(duty_pct)
+            self._until = now + duration_s
+        elif self._is_going:
+            self._enter(Phase.FINISHED, None)
+        else:
+            self._enter(Phase.STARTING, None)
+
+    def _rest(self) -> None:
+        """Forget the last car."""
+        self.faults.forget_car()
+        self.path.forget()
+        self._is_authorised = self._settings.is_free or None
+        self._enter(Phase.STARTING, None)
+
+    def _enter(self, phase: Phase, until: float | None) -> None:
+        if phase not in FOLLOWS[self.phase]:
+            raise AssertionError(f"{self.phase} cannot be followed by {phase}")
+        self.phase, self._until = phase, until
+        self.talk.is_open = phase is Phase.SETUP
+        if phase in DUTY_PCT:
+            self._out.drive(DUTY_PCT[phase])
+        self._out.publish(Topic.PHASE, phase.value)
+
+    def _plant_state(self) -> PlantState:
+        is_faulty = self.stopper.reason is StopReason.FAULT
+        return PlantState(
+            phase=self.path.phase,
+            outlet_v=self.path.plant.outlet_v,
+            current_a=self.path.plant.current_a,
+            isolation=self.path.isolation,
+            ratings=self._settings.ratings,
+            pilot=self.pilot.state,
+            is_authorised=self._is_authorised,
+            wants_stop=self.stopper.reason is not None,
+            fault=self.faults.first if is_faulty else None,
+        )

@@ -1,0 +1,191 @@
+"""The station's side of the conversation: SDP, one TCP connection, one V2G session.
+
+``is_open`` says whether a car may come (its link is up, the set-up time runs); outside
+of it SDP stays silent and connections are closed as they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pilothat.plant import Wish
+from pilothat.station.actions import SdpOut, SendMessage, TcpClose, TcpSend
+from pilothat.station.conversation import HANDSHAKE, Conversation
+from pilothat.station.events import (
+    MessageIn,
+    NetworkFact,
+    SdpIn,
+    TcpClosed,
+    TcpData,
+    TcpOpened,
+)
+from pilothat.v2g import sdp
+from pilothat.v2g.messages.sap import SupportedAppProtocolReq
+from pilothat.v2g.plant import Learned, PlantState, Respond, SessionOver
+from pilothat.v2g.secc.base import RequestIn, SessionAction
+from pilothat.v2g.secc.din import DinSession
+from pilothat.v2g.secc.handshake import Served, negotiate
+
+Opener = Callable[[float], DinSession]
+
+
+@dataclass(frozen=True, slots=True)
+class Hung:
+    """The connection is gone, or must be given up; why."""
+
+    why: str
+    is_ours: bool  # we close it, because nothing sensible can follow
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message came: its name, for those who watch."""
+
+    name: str
+
+
+Outward = SdpOut | TcpSend | SendMessage | TcpClose
+TalkAction = Outward | Hung | Heard | SessionOver | Learned | Wish
+TalkEvent = SdpIn | TcpOpened | TcpData | MessageIn | TcpClosed
+
+
+class Talk:
+    """Find each other, agree on a protocol, and keep one session."""
+
+    def __init__(self, served: Sequence[tuple[Served, Opener]]) -> None:
+        self.is_open = False
+        self.network = NetworkFact(is_up=False, address=None, tcp_port=0)
+        self.plant = PlantState()
+        self.session: DinSession | None = None
+        self._served = {one.protocol: (one, opener) for one, opener in served}
+        self._conversation: Conversation | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """Time of the next decision."""
+        return self.session.deadline if self.session else None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a car has a connection."""
+        return self._conversation is not None
+
+    @property
+    def is_established(self) -> bool:
+        """Whether a session is past its setup."""
+        return self.session is not None and bool(self.session.context.session_id)
+
+    def handle(self, event: TalkEvent, now: float) -> Sequence[TalkAction]:
+        """Take a datagram, or something of a connection."""
+        match event:
+            case SdpIn():
+                return self._discover(event)
+            case TcpOpened(connection):
+                return self._accept(connection)
+            case TcpClosed(connection):
+                return self._closed(connection)
+            case TcpData(connection, data):
+                return self._read(connection, data, now)
+            case MessageIn(connection, message):
+                conversation = self._conversation
+                if conversation is None or conversation.number != connection:
+                    return ()
+                conversation.is_bytes = False
+                return self._message(conversation, message, now)
+
+    def tick(self, now: float) -> Sequence[TalkAction]:
+        """Let time pass."""
+        return self._of_session(self.session.tick(now)) if self.session else ()
+
+    def tell(self, plant: PlantState, now: float) -> Sequence[TalkAction]:
+        """Push the newest state of the plant; it may release an answer."""
+        self.plant = plant
+        if self.session is None or not self.session.is_waiting:
+            return ()
+        return self._of_session(self.session.handle(plant, now))
+
+    def close(self) -> Sequence[TcpClose]:
+        """Forget the session and close the connection."""
+        conversation, self._conversation, self.session = self._conversation, None, None
+        return () if conversation is None else (TcpClose(conversation.number),)
+
+    def _discover(self, event: SdpIn) -> Sequence[TalkAction]:
+        request = sdp.parse_request(event.payload)
+        address = self.network.address
+        if request is None or address is None or not self.is_open or self.is_connected:
+            return ()
+        answer = sdp.build_response(address, self.network.tcp_port, sdp.Security.NONE)
+        return (SdpOut(answer, event.host, event.port),)
+
+    def _accept(self, connection: int) -> Sequence[TalkAction]:
+        if not self.is_open or self.is_connected:
+            return (TcpClose(connection),)
+        self._conversation = Conversation(connection)
+        return ()
+
+    def _closed(self, connection: int) -> Sequence[TalkAction]:
+        conversation = self._conversation
+        if conversation is None or conversation.number != connection:
+            return ()
+        self._conversation = None
+        had_session, self.session = self.is_established, None
+        return (Hung("closed by the car", is_ours=False),) if had_session else ()
+
+    def _read(self, connection: int, data: bytes, now: float) -> Sequence[TalkAction]:
+        conversation = self._conversation
+        if conversation is None or conversation.number != connection:
+            return ()
+        actions: list[TalkAction] = []
+        for frame in conversation.feed(data):
+            message = conversation.decode(frame)
+            if message is not None:
+                actions += self._message(conversation, message, now)
+        if conversation.broken and self._conversation is conversation:
+            actions.append(Hung(conversation.broken, is_ours=True))
+        return actions
+
+    def _message(
+        self, conversation: Conversation, message: object, now: float
+    ) -> Sequence[TalkAction]:
+        if conversation.protocol == HANDSHAKE:
+            if not isinstance(message, SupportedAppProtocolReq):
+                return ()
+            return self._shake_hands(conversation, message, now)
+        if self.session is None:
+            return ()
+        self.session.handle(self.plant, now)
+        heard = Heard(type(getattr(message, "body", message)).__name__)
+        return (heard, *self._of_session(self.session.handle(RequestIn(message), now)))
+
+    def _shake_hands(
+        self, conversation: Conversation, request: SupportedAppProtocolReq, now: float
+    ) -> Sequence[TalkAction]:
+        response, chosen = negotiate(request, [one for one, _ in self._served.values()])
+        heard = Heard(type(request).__name__)
+        answer = self._transmit(conversation, response)
+        if chosen is None:
+            why = "the car speaks no protocol that is served here"
+            return (heard, answer, Hung(why, is_ours=True))
+        conversation.protocol = chosen.protocol
+        self.session = self._served[chosen.protocol][1](now)
+        return (heard, answer)
+
+    def _of_session(self, actions: Iterable[SessionAction]) -> Sequence[TalkAction]:
+        done: list[TalkAction] = []
+        for action in actions:
+            if isinstance(action, Respond):
+                if self._conversation is not None:
+                    done.append(self._transmit(self._conversation, action.message))
+                continue
+            if isinstance(action, SessionOver):
+                self.session = None
+            done.append(action)
+        return done
+
+    def _transmit(
+        self, conversation: Conversation, message: object
+    ) -> TcpSend | SendMessage:
+        if conversation.is_bytes:
+            return TcpSend(conversation.number, conversation.encode(message))
+        return SendMessage(conversation.number, message)
