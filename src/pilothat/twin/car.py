@@ -1,0 +1,410 @@
+"""A car, from plug to plug: pilot, SLAC, SDP, TCP, session, battery.
+
+A machine of the same shape as the station. It hears the same transport events, wants
+the same transport actions, and knows of the station only what comes over the cable::
+
+    AWAY -> PLUGGED -> MATCHING -> JOINING -> SEARCHING -> CONNECTING -> HANDSHAKE
+      ^                                                                      |
+      +----------------------- RESTING <---------------------------------- SESSION
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pilothat.errors import PeerError
+from pilothat.homeplug import frame as wire
+from pilothat.homeplug.events import MmeIn, SendMme
+from pilothat.machine import Entropy, earliest, is_due
+from pilothat.plc.events import KeyConfirmed, SetKey
+from pilothat.plc.modem import Modem
+from pilothat.slac.ev import EvSlac
+from pilothat.slac.events import EvSlacFailed, EvSlacMatched, EvSlacStart, EvSlacStop
+from pilothat.station.actions import (
+    SdpOut,
+    SendFrame,
+    SendMessage,
+    TcpClose,
+    TcpSend,
+)
+from pilothat.station.events import (
+    FrameIn,
+    MessageIn,
+    SdpIn,
+    TcpClosed,
+    TcpData,
+    TcpOpened,
+)
+from pilothat.twin.carcable import CarCable
+from pilothat.twin.carevents import (
+    CarAction,
+    CarEvent,
+    InletReading,
+    Phase,
+    PhaseEntry,
+    Plug,
+    SetElectrics,
+    Summary,
+    TcpConnect,
+    Unplug,
+)
+from pilothat.twin.circuit import CarPilot
+from pilothat.twin.profile import CarProfile
+from pilothat.v2g import sdp
+from pilothat.v2g.evcc import events as ev
+from pilothat.v2g.evcc.din import DinEvcc
+from pilothat.v2g.evcc.din_rules import State as DinState
+from pilothat.v2g.evcc.handshake import DIN, Chosen, Handshake
+from pilothat.v2g.evcc.line import Line
+from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
+
+__all__ = [
+    "Car",
+    "CarAction",
+    "CarEvent",
+    "InletReading",
+    "Phase",
+    "PhaseEntry",
+    "Plug",
+    "SetElectrics",
+    "Summary",
+    "TcpConnect",
+    "Unplug",
+]
+
+_UNDERWAY = (
+    Phase.MATCHING,
+    Phase.JOINING,
+    Phase.SEARCHING,
+    Phase.CONNECTING,
+    Phase.HANDSHAKE,
+)
+
+
+class Car:
+    """One car. ``exi`` False: message objects instead of TCP octets."""
+
+    def __init__(
+        self,
+        profile: CarProfile,
+        host_mac: bytes,
+        entropy: Entropy,
+        *,
+        exi: bool = True,
+    ) -> None:
+        self.profile = profile
+        self.host_mac = host_mac
+        self.phase = Phase.AWAY
+        asks = CarPilot.D if profile.car.needs_ventilation else CarPilot.C
+        self._cable = CarCable(profile.battery, asks)
+        self.outcome: ev.Outcome | None = None
+        self.reason = ""
+        self._exi = exi
+        self._slac = EvSlac(host_mac, profile.slac, entropy)
+        self._modem = Modem(host_mac, profile.modem, entropy)
+        self._search = Search(profile.search)
+        self._dialog: Handshake | DinEvcc | None = None
+        self._line = Line()
+        self._connection: int | None = None
+        self._deadline: float | None = None  # of the phase
+        self._setup_by: float | None = None
+        self._search_at = 0.0
+        self._pilot = ev.PilotSeen(0.0, is_pwm=False)
+        self._tries = 0
+        self._requests = self._responses = 0
+        self._journal: list[PhaseEntry] = []
+        self._out: list[CarAction] = []
+
+    @property
+    def deadline(self) -> float | None:
+        """The next time something is due."""
+        dialog = self._dialog.deadline if self._dialog else None
+        return earliest(
+            self._deadline,
+            self._setup_by,
+            self._slac.deadline,
+            self._modem.deadline,
+            self._search.deadline,
+            dialog,
+        )
+
+    @property
+    def soc_pct(self) -> float:
+        """State of charge."""
+        return self._cable.battery.soc_pct
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the car holds the plug."""
+        return self._cable.is_locked
+
+    @property
+    def phase_text(self) -> str:
+        """The phase as a person reads it; within a session, its state."""
+        if self.phase is Phase.SESSION and isinstance(self._dialog, DinEvcc):
+            return self._dialog.state.value
+        return self.phase.value
+
+    @property
+    def summary(self) -> Summary:
+        """What has happened so far."""
+        return Summary(
+            phases=tuple(self._journal),
+            requests=self._requests,
+            responses=self._responses,
+            energy_wh=self._cable.battery.energy_wh,
+            soc_pct=self.soc_pct,
+            outcome=self.outcome,
+            reason=self.reason,
+        )
+
+    # --- the machine
+
+    def handle(self, event: CarEvent, now: float) -> Sequence[CarAction]:
+        """Take one event."""
+        match event:
+            case Plug() if self.phase is Phase.AWAY:
+                self._tries = 0
+                self.outcome, self.reason = None, ""
+                self._out += self._cable.plug()
+                self._enter(Phase.PLUGGED, now)
+                self._wake(now)
+            case Unplug() if self.phase is not Phase.AWAY:
+                self._leave(now)
+            case InletReading():
+                self._out += self._cable.take(event, now)
+                self._tell(self._cable.fact(event), now)
+            case ev.PilotSeen():
+                self._see(event, now)
+            case ev.StopWish():
+                self._tell(event, now)
+            case _:
+                self._receive(event, now)
+        return self._flush(now)
+
+    def tick(self, now: float) -> Sequence[CarAction]:
+        """Let time pass."""
+        for machine in (self._slac, self._modem, self._search, self._dialog):
+            for action in machine.tick(now) if machine else ():
+                self._perform(action, now)
+        if is_due(self._setup_by, now):
+            self._setup_by = None
+            self._fail("no session in time", now)
+        if is_due(self._deadline, now):
+            self._deadline = None
+            self._go_on(now)
+        return self._flush(now)
+
+    def _go_on(self, now: float) -> None:
+        """Take the end of a phase's time."""
+        match self.phase:
+            case Phase.PLUGGED:
+                self._tries += 1
+                self._enter(Phase.MATCHING, now)
+                self._run(self._slac.handle(EvSlacStart(), now), now)
+            case Phase.JOINING:
+                self._enter(Phase.SEARCHING, now)
+                self._search.start(now)
+            case Phase.CONNECTING:
+                self._fail("the station does not take the connection", now)
+            case Phase.RESTING:
+                self._leave(now)
+
+    def _flush(self, now: float) -> Sequence[CarAction]:
+        """Hand out what is wanted, and note where the car stands."""
+        text = self.phase_text
+        if not self._journal or self._journal[-1].phase != text:
+            self._journal.append(PhaseEntry(now, text))
+        if isinstance(self._dialog, DinEvcc) and self._dialog.state not in (
+            DinState.IDLE,
+            DinState.SETUP,
+        ):
+            self._setup_by = None
+        actions, self._out = tuple(self._out), []
+        return actions
+
+    def _enter(self, phase: Phase, now: float, limit_s: float | None = None) -> None:
+        self.phase = phase
+        self._deadline = None if limit_s is None else now + limit_s
+
+    # --- cable
+
+    def _see(self, seen: ev.PilotSeen, now: float) -> None:
+        """Take what CP shows; only changes matter."""
+        was_digital, self._pilot = self._pilot.is_digital, seen
+        if seen.is_digital == was_digital:
+            return
+        if not seen.is_digital and self.phase in _UNDERWAY:
+            self._stop_talking(now)
+            self._enter(Phase.PLUGGED, now)
+        self._tell(seen, now)
+        self._wake(now)
+
+    def _wake(self, now: float) -> None:
+        """Start towards a session, if the station offers one and the car wants it."""
+        is_sated = self.outcome in (ev.Outcome.CHARGED, ev.Outcome.STOPPED)
+        is_free = self.phase in (Phase.PLUGGED, Phase.RESTING)
+        has_tries = self._tries < self.profile.car.tries
+        if self._pilot.is_digital and is_free and has_tries and not is_sated:
+            self._enter(Phase.PLUGGED, now, self.profile.car.wake_s)
+
+    def _leave(self, now: float) -> None:
+        """Pull the plug."""
+        self._out += self._cable.unplug()
+        self._stop_talking(now)
+        self._pilot = ev.PilotSeen(0.0, is_pwm=False)
+        self._enter(Phase.AWAY, now)
+
+    # --- network
+
+    def _receive(self, event: CarEvent, now: float) -> None:
+        match event:
+            case FrameIn(raw):
+                frame = wire.parse(raw)
+                if frame is not None:
+                    self._run(self._slac.handle(MmeIn(frame), now), now)
+                    self._run(self._modem.handle(MmeIn(frame), now), now)
+            case SdpIn(payload):
+                self._run(self._search.handle(payload), now)
+            case TcpOpened(connection):
+                self._connected(connection, now)
+            case TcpClosed(connection):
+                self._disconnected(connection, now)
+            case TcpData(connection, data) if connection == self._connection:
+                self._hear(data, now)
+            case MessageIn(connection, message) if connection == self._connection:
+                self._responses += 1
+                self._tell(ev.ResponseIn(message), now)
+
+    def _connected(self, connection: int, now: float) -> None:
+        if self.phase is not Phase.CONNECTING:
+            self._out.append(TcpClose(connection))
+            return
+        self._connection = connection
+        self._line = Line()
+        self._dialog = Handshake(self.profile.handshake)
+        self._enter(Phase.HANDSHAKE, now)
+        self._tell(ev.Connected(), now)
+
+    def _disconnected(self, connection: int, now: float) -> None:
+        if connection == self._connection:
+            self._connection = None
+            self._tell(ev.Disconnected(), now)
+        elif self.phase is Phase.CONNECTING:
+            self._enter(Phase.JOINING, now, self.profile.search.spacing_s)
+
+    def _hear(self, data: bytes, now: float) -> None:
+        try:
+            messages = self._line.hear(data)
+        except PeerError as error:
+            self._fail(str(error), now)
+            return
+        for message in messages:
+            self._responses += 1
+            self._tell(ev.ResponseIn(message), now)
+
+    def _say(self, message: object) -> None:
+        if self._connection is None:
+            return
+        self._requests += 1
+        if self._exi:
+            data = self._line.say(message)
+            self._out.append(TcpSend(self._connection, data))
+        else:
+            self._out.append(SendMessage(self._connection, message))
+
+    def _tell(self, event: ev.Event, now: float) -> None:
+        if self._dialog is not None:
+            self._run(self._dialog.handle(event, now), now)
+
+    # --- what the machines inside want
+
+    def _run(self, actions: Sequence[object], now: float) -> None:
+        for action in actions:
+            self._perform(action, now)
+
+    def _perform(self, action: object, now: float) -> None:
+        habits = self.profile.car
+        match action:
+            case SendMme(destination, mme):
+                raw = wire.build(destination, self.host_mac, mme)
+                self._out.append(SendFrame(raw))
+            case EvSlacMatched(nid, nmk):
+                self._setup_by = now + habits.setup_s
+                self._enter(Phase.JOINING, now)
+                self._search_at = now + habits.search_after_s
+                self._run(self._modem.handle(SetKey(nid, nmk), now), now)
+            case KeyConfirmed() if self.phase is Phase.JOINING:
+                self._deadline = max(now, self._search_at)
+            case EvSlacFailed(reason):
+                self._fail(reason.value, now)
+            case Ask(datagram):
+                self._out.append(SdpOut(datagram, sdp.MULTICAST_GROUP, sdp.PORT))
+            case Found(address, port):
+                self._enter(Phase.CONNECTING, now, habits.connect_s)
+                self._out.append(TcpConnect(address, port))
+            case NotFound():
+                self._fail("no station answers SDP", now)
+            case _:
+                self._perform_session(action, now)
+
+    def _perform_session(self, action: object, now: float) -> None:
+        match action:
+            case ev.SendRequest(message):
+                self._say(message)
+            case ev.SetS2(closed):
+                self._out += self._cable.set_s2(closed=closed)
+            case ev.SetEvContactor(closed):
+                self._out += self._cable.set_contactor(closed=closed)
+            case ev.LockPlug(locked):
+                self._cable.is_locked = locked
+            case ev.Disconnect():
+                self._hang_up()
+            case Chosen(offer):
+                self._begin(offer.namespace, now)
+            case ev.SessionEnded(outcome, reason):
+                self._rest(outcome, reason, now)
+
+    def _begin(self, namespace: str, now: float) -> None:
+        """Start the session the handshake has chosen."""
+        if namespace != DIN:
+            self._fail(f"the station chose {namespace}, which this twin lacks", now)
+            return
+        self._line.protocol = "din"
+        settings = replace(self.profile.din, evcc_id=self.host_mac)
+        self._dialog = DinEvcc(settings)
+        self._enter(Phase.SESSION, now)
+        self._tell(ev.Connected(), now)
+
+    # --- the end
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._out.append(TcpClose(self._connection))
+        self._connection = None
+
+    def _fail(self, reason: str, now: float) -> None:
+        """Give up this try."""
+        self._rest(ev.Outcome.ABORTED, reason, now)
+        self._tell(ev.Disconnected(), now)
+        self._hang_up()
+
+    def _rest(self, outcome: ev.Outcome, reason: str, now: float) -> None:
+        if self.phase is Phase.RESTING:
+            return
+        self.outcome, self.reason = outcome, reason
+        self._quiet(now)
+        self._enter(Phase.RESTING, now, self.profile.car.unplugs_after_s)
+
+    def _stop_talking(self, now: float) -> None:
+        """Drop whatever is under way, without a word."""
+        self._tell(ev.Disconnected(), now)
+        self._hang_up()
+        self._quiet(now)
+        self._dialog = None
+
+    def _quiet(self, now: float) -> None:
+        self._setup_by = None
+        self._search.stop()
+        self._run(self._slac.handle(EvSlacStop(), now), now)

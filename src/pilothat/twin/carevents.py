@@ -1,0 +1,114 @@
+"""What a car hears and wants beside the transport events it shares with the station."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pilothat.station.actions import (
+    SdpOut,
+    SendFrame,
+    SendMessage,
+    TcpClose,
+    TcpSend,
+)
+from pilothat.station.events import (
+    FrameIn,
+    MessageIn,
+    SdpIn,
+    TcpClosed,
+    TcpData,
+    TcpOpened,
+)
+from pilothat.twin.bench import CarElectrics
+from pilothat.v2g.evcc import events as ev
+
+# --- events
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """The driver plugs in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unplug:
+    """The plug is pulled, lock or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class InletReading:
+    """The car's measurement at its inlet. Current into the battery is positive."""
+
+    voltage_v: float
+    current_a: float
+
+
+CarEvent = (
+    Plug
+    | Unplug
+    | InletReading
+    | ev.PilotSeen
+    | ev.StopWish
+    | FrameIn
+    | SdpIn
+    | TcpOpened
+    | TcpData
+    | MessageIn
+    | TcpClosed
+)
+
+# --- actions
+
+
+@dataclass(frozen=True, slots=True)
+class TcpConnect:
+    """Open a TCP connection; TcpOpened or TcpClosed follows. address: 16 octets."""
+
+    address: bytes
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetElectrics:
+    """Change the car's end of the cable; None: unplugged."""
+
+    electrics: CarElectrics | None
+
+
+CarAction = (
+    SendFrame | SdpOut | TcpConnect | TcpSend | SendMessage | TcpClose | SetElectrics
+)
+
+
+class Phase(Enum):
+    AWAY = "unplugged"
+    PLUGGED = "plugged in, waiting for 5 %"
+    MATCHING = "matching"
+    JOINING = "joining the network"
+    SEARCHING = "looking for the station"
+    CONNECTING = "connecting"
+    HANDSHAKE = "application handshake"
+    SESSION = "session"
+    RESTING = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseEntry:
+    """A phase and when it began."""
+
+    at: float
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A visit to the station, for a person to read."""
+
+    phases: tuple[PhaseEntry, ...]
+    requests: int
+    responses: int
+    energy_wh: float
+    soc_pct: float
+    outcome: ev.Outcome | None
+    reason: str
