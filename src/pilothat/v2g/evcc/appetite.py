@@ -6,6 +6,7 @@ from math import inf
 
 from pilothat.v2g.evcc.events import InletFact
 from pilothat.v2g.evcc.settings import DinSettings
+from pilothat.v2g.messages.din import PhysicalValue
 
 
 class Appetite:
@@ -22,14 +23,14 @@ class Appetite:
     def start(self, at: float) -> None:
         """Let the ramp begin at a time."""
         self._aimed_at = at
-        self.target_a = 0.0
+        self.target_a = self._settings.goal.start_a
 
-    def limit(self, max_a: float | None, max_w: float | None) -> None:
+    def limit(self, max_a: PhysicalValue | None, max_w: PhysicalValue | None) -> None:
         """Keep what the station can give now; None: it does not say."""
         if max_a is not None:
-            self._station_a = max(max_a, 0.0)
+            self._station_a = max(max_a.si, 0.0)
         if max_w is not None:
-            self._station_w = max(max_w, 0.0)
+            self._station_w = max(max_w.si, 0.0)
 
     def aim(self, fact: InletFact, now: float, *, is_hungry: bool) -> None:
         """Move the target one step along its ramp; down when not hungry."""

@@ -96,7 +96,7 @@ class DinEvcc:
         match self.state, event:
             case State.IDLE, Connected():
                 self._ready_by = now + self._settings.timers.ready_to_charge_s
-                return self._enter(State.SETUP, now, self._settings.pace.setup_s)
+                return self._enter(State.SETUP, now, self._settings.pace.change_s)
             case ((State.IDLE | State.ENDED), _):
                 return ()
             case _, (PilotSeen() | Disconnected()):
@@ -155,7 +155,7 @@ class DinEvcc:
             self._appetite.aim(self._fact, now, is_hungry=is_hungry)
         timeout_s = timers.current_demand_s if is_loop else timers.message_s
         self._turn.sent(now, timeout_s)
-        is_ready = self.state in (State.POWER_ON, State.CHARGING)
+        is_ready = rules.is_ready(self.state, self._view.error, self._settings.vehicle)
         self._view = replace(
             self._view, fact=self._fact, target_a=self.target_a, is_ready=is_ready
         )
@@ -208,27 +208,27 @@ class DinEvcc:
     # --- the way in
 
     def _take_plain(self, _res: din.Response, now: float) -> Sequence[Action]:
-        return self._enter(_NEXT[self.state], now, self._settings.pace.setup_s)
+        return self._enter(_NEXT[self.state], now, self._settings.pace.change_s)
 
     def _take_discovery(self, res: din.Response, now: float) -> Sequence[Action]:
         if isinstance(res, din.ServiceDiscoveryRes):
             service_id = res.charge_service.service_tag.service_id
             self._view = replace(self._view, service_id=service_id)
-        return self._enter(State.PAYMENT, now, self._settings.pace.setup_s)
+        return self._enter(State.PAYMENT, now, self._settings.pace.change_s)
 
     def _take_authorisation(self, res: din.Response, now: float) -> Sequence[Action]:
         pace = self._settings.pace
         if rules.is_ongoing(res):
-            return self._again(now, pace.setup_s)
+            return self._again(now, pace.repeat_s)
         if self._settings.habits.aborts_after_auth:
             self._ending = Ending(Outcome.ABORTED, "the car changed its mind")
-            return self._enter(State.POWER_OFF, now, pace.before_power_off_s)
-        return self._enter(State.PARAMETERS, now, pace.setup_s)
+            return self._enter(State.POWER_OFF, now, pace.change_s)
+        return self._enter(State.PARAMETERS, now, pace.before_parameters_s)
 
     def _take_parameters(self, res: din.Response, now: float) -> Sequence[Action]:
         pace = self._settings.pace
         if rules.is_ongoing(res):
-            return self._again(now, pace.setup_s)
+            return self._again(now, pace.repeat_s)
         match res:
             case din.ChargeParameterDiscoveryRes(
                 evse_charge_parameter=din.DcEvseChargeParameter() as limits,
@@ -239,7 +239,7 @@ class DinEvcc:
                     schedule_id=first.sa_schedule_tuple_id,
                     schedule_w=first.p_max_schedule.p_max_schedule_entry[0].p_max,
                 )
-                self._limit(
+                self._appetite.limit(
                     limits.evse_maximum_current_limit, limits.evse_maximum_power_limit
                 )
             case _:
@@ -250,11 +250,11 @@ class DinEvcc:
     def _take_cable_check(self, res: din.Response, now: float) -> Sequence[Action]:
         pace, habits = self._settings.pace, self._settings.habits
         if rules.is_ongoing(res) or not isinstance(res, din.CableCheckRes):
-            return self._again(now, pace.cable_check_s)
+            return self._again(now, pace.repeat_s)
         if rules.is_isolated(res) or not habits.needs_valid_cable_check:
-            return self._enter(State.PRECHARGE, now, pace.precharge_s)
+            return self._enter(State.PRECHARGE, now, pace.change_s)
         if habits.doubt_s is None:
-            return self._again(now, pace.cable_check_s)
+            return self._again(now, pace.repeat_s)
         return self._enter(State.DOUBT, now, habits.doubt_s)
 
     def _take_precharge(self, res: din.Response, now: float) -> Sequence[Action]:
@@ -262,14 +262,14 @@ class DinEvcc:
         if isinstance(res, din.PreChargeRes) and rules.is_precharged(
             res.evse_present_voltage.si, self._fact, habits
         ):
-            return self._enter(State.POWER_ON, now, pace.before_power_on_s)
+            return self._enter(State.POWER_ON, now, pace.change_s)
         if (
             habits.precharge_max is not None
             and self._turn.count >= habits.precharge_max
         ):
             reason = f"no voltage after {self._turn.count} precharge requests"
             return self._leave(Ending(Outcome.ABORTED, reason), now)
-        return self._again(now, pace.precharge_s)
+        return self._again(now, pace.repeat_s)
 
     def _take_power_on(self, _res: din.Response, now: float) -> Sequence[Action]:
         gap_v = abs(self._fact.voltage_v - self._fact.battery_v)
@@ -287,7 +287,9 @@ class DinEvcc:
 
     def _take_current(self, res: din.Response, now: float) -> Sequence[Action]:
         if isinstance(res, din.CurrentDemandRes):
-            self._limit(res.evse_maximum_current_limit, res.evse_maximum_power_limit)
+            self._appetite.limit(
+                res.evse_maximum_current_limit, res.evse_maximum_power_limit
+            )
             if self._appetite.is_spoilt(res.evse_present_current.si, self._fact, now):
                 self._complain(din.DcEvErrorCode.FAILED_ChargingCurrentdifferential)
                 reason = "the reported current is not the measured one"
@@ -301,13 +303,8 @@ class DinEvcc:
         pace = self._settings.pace
         is_down = self.target_a <= 0 and self._fact.current_a < DEAD_A
         if is_down or self._turn.ends_at is None:
-            return self._enter(State.POWER_OFF, now, pace.before_power_off_s)
+            return self._enter(State.POWER_OFF, now, pace.change_s)
         return self._again(now, pace.loop_s)
-
-    def _limit(
-        self, max_a: din.PhysicalValue | None, max_w: din.PhysicalValue | None
-    ) -> None:
-        self._appetite.limit(max_a.si if max_a else None, max_w.si if max_w else None)
 
     def _complain(self, error: din.DcEvErrorCode) -> None:
         self._view = replace(self._view, error=error)
@@ -318,7 +315,7 @@ class DinEvcc:
         """Begin to stop in order."""
         self._ending, self._wish, self._ready_by = ending, None, None
         state = rules.way_out(self.state, ending, self._settings.habits)
-        return self._enter(state, now, self._settings.pace.before_power_off_s)
+        return self._enter(state, now, self._settings.pace.change_s)
 
     def _lose(self, now: float, reason: str) -> Sequence[Action]:
         """Stop without another word."""
@@ -340,9 +337,9 @@ class DinEvcc:
         if ending is None or ending.is_lost:
             return (*actions, *self._finish())
         if was_joined and ending.welds and self._settings.habits.welding_max > 0:
-            self._enter(State.WELDING, now, self._settings.pace.welding_s)
+            self._enter(State.WELDING, now, self._settings.pace.change_s)
         else:
-            self._enter(State.GOODBYE, now, self._settings.pace.setup_s)
+            self._enter(State.GOODBYE, now, self._settings.pace.change_s)
         return actions
 
     def _take_power_off(self, _res: din.Response, now: float) -> Sequence[Action]:
@@ -356,8 +353,8 @@ class DinEvcc:
         )
         is_enough = is_low and self._turn.count >= habits.welding_min
         if is_enough or self._turn.count >= habits.welding_max:
-            return self._enter(State.GOODBYE, now, pace.welding_s)
-        return self._again(now, pace.welding_s)
+            return self._enter(State.GOODBYE, now, pace.change_s)
+        return self._again(now, pace.repeat_s)
 
     def _take_goodbye(self, _res: din.Response, _now: float) -> Sequence[Action]:
         return self._finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pilothat.v2g.evcc.events import InletFact
@@ -34,7 +35,8 @@ from pilothat.v2g.messages.din import (
 )
 
 P_MAX_W = 0x7FFF  # PMax is a plain signed 16-bit number
-_SECONDS_PER_HOUR = 3600.0
+LEAST_W = 1000.0  # our choice: no car promises days
+MOST_S = 18_000.0  # as a Polestar does
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,12 @@ def session_setup(settings: DinSettings, _view: View) -> SessionSetupReq:
     return SessionSetupReq(evcc_id=settings.evcc_id)
 
 
-def service_discovery(_settings: DinSettings, _view: View) -> ServiceDiscoveryReq:
-    """Ask for the charging service."""
-    return ServiceDiscoveryReq(service_category=ServiceCategory.EVCharging)
+def service_discovery(settings: DinSettings, _view: View) -> ServiceDiscoveryReq:
+    """Ask for the charging service, or for all."""
+    asks = settings.vehicle.asks_category
+    return ServiceDiscoveryReq(
+        service_category=ServiceCategory.EVCharging if asks else None
+    )
 
 
 def payment_selection(_settings: DinSettings, view: View) -> ServicePaymentSelectionReq:
@@ -86,7 +91,7 @@ def charge_parameters(settings: DinSettings, view: View) -> ChargeParameterDisco
         dc_ev_status=_status(settings, view),
         ev_maximum_current_limit=_amperes(vehicle.max_a),
         ev_maximum_power_limit=_optional(vehicle.max_w, UnitSymbol.W),
-        ev_maximum_voltage_limit=_volts(vehicle.max_v),
+        ev_maximum_voltage_limit=_volts(settings, vehicle.max_v),
         ev_energy_capacity=_optional(vehicle.capacity_wh, UnitSymbol.Wh),
         ev_energy_request=_energy_request(settings, view),
         full_soc=vehicle.full_soc_pct,
@@ -107,7 +112,7 @@ def precharge(settings: DinSettings, view: View) -> PreChargeReq:
     """Ask for the battery's voltage at the inlet."""
     return PreChargeReq(
         dc_ev_status=_status(settings, view),
-        ev_target_voltage=_volts(view.fact.battery_v),
+        ev_target_voltage=_volts(settings, view.fact.battery_v),
         ev_target_current=_amperes(settings.habits.precharge_a),
     )
 
@@ -118,11 +123,12 @@ def power_on(settings: DinSettings, view: View) -> PowerDeliveryReq:
         charging_profile_entry_start=0,
         charging_profile_entry_max_power=view.schedule_w,
     )
+    profile = ChargingProfile(
+        sa_schedule_tuple_id=view.schedule_id, profile_entry=(entry,)
+    )
     return PowerDeliveryReq(
         ready_to_charge_state=True,
-        charging_profile=ChargingProfile(
-            sa_schedule_tuple_id=view.schedule_id, profile_entry=(entry,)
-        ),
+        charging_profile=profile if settings.vehicle.sends_profile else None,
         ev_power_delivery_parameter=_power_parameter(settings, view),
     )
 
@@ -142,22 +148,25 @@ def current_demand(settings: DinSettings, view: View) -> CurrentDemandReq:
     if settings.habits.lowers_limits:
         max_a = min(max_a, goal.current_at(view.fact.soc_pct))
         max_w = None if max_w is None else min(max_w, max_a * goal.target_v)
-    if not vehicle.sends_loop_limits:
-        max_w = None
-    remaining_s = _remaining_s(settings, view) if vehicle.sends_remaining_time else None
-    is_bulk = view.fact.soc_pct >= (vehicle.bulk_soc_pct or 100)
+    limits, soc_pct = vehicle.sends_loop_limits, view.fact.soc_pct
+    bulk_pct = vehicle.bulk_soc_pct or 100
+    full_s, bulk_s = (
+        _remaining_s(settings, view, 100),
+        _remaining_s(settings, view, bulk_pct),
+    )
     return CurrentDemandReq(
         dc_ev_status=_status(settings, view),
         ev_target_current=_amperes(view.target_a),
-        ev_maximum_voltage_limit=_volts(vehicle.max_v)
-        if vehicle.sends_loop_limits
+        ev_maximum_voltage_limit=_volts(settings, vehicle.max_v) if limits else None,
+        ev_maximum_current_limit=_amperes(max_a) if limits else None,
+        ev_maximum_power_limit=_optional(max_w if limits else None, UnitSymbol.W),
+        bulk_charging_complete=soc_pct >= bulk_pct
+        if vehicle.sends_bulk_complete
         else None,
-        ev_maximum_current_limit=_amperes(max_a) if vehicle.sends_loop_limits else None,
-        ev_maximum_power_limit=_optional(max_w, UnitSymbol.W),
-        bulk_charging_complete=is_bulk if vehicle.sends_bulk_complete else None,
         charging_complete=view.is_complete,
-        remaining_time_to_full_soc=_optional(remaining_s, UnitSymbol.s),
-        ev_target_voltage=_volts(goal.target_v),
+        remaining_time_to_full_soc=full_s if vehicle.sends_time_to_full else None,
+        remaining_time_to_bulk_soc=bulk_s if vehicle.sends_time_to_bulk else None,
+        ev_target_voltage=_volts(settings, goal.target_v),
     )
 
 
@@ -182,11 +191,7 @@ def _status(settings: DinSettings, view: View) -> DcEvStatus:
     )
 
 
-def _power_parameter(
-    settings: DinSettings, view: View
-) -> DcEvPowerDeliveryParameter | None:
-    if not settings.vehicle.sends_power_parameter:
-        return None
+def _power_parameter(settings: DinSettings, view: View) -> DcEvPowerDeliveryParameter:
     return DcEvPowerDeliveryParameter(
         dc_ev_status=_status(settings, view),
         bulk_charging_complete=False if settings.vehicle.sends_bulk_complete else None,
@@ -196,27 +201,30 @@ def _power_parameter(
 
 def _energy_request(settings: DinSettings, view: View) -> PhysicalValue | None:
     vehicle = settings.vehicle
-    if vehicle.capacity_wh is None or not vehicle.sends_energy_request:
+    if vehicle.energy_request_wh is not None:
+        return _optional(vehicle.energy_request_wh, UnitSymbol.Wh)
+    if vehicle.capacity_wh is None:
         return None
-    return _optional(_missing_wh(vehicle.capacity_wh, view), UnitSymbol.Wh)
+    missing_wh = vehicle.capacity_wh * (100.0 - view.fact.soc_pct) / 100.0
+    return _optional(missing_wh, UnitSymbol.Wh)
 
 
-def _missing_wh(capacity_wh: float, view: View) -> float:
-    return capacity_wh * (100.0 - view.fact.soc_pct) / 100.0
+def _remaining_s(settings: DinSettings, view: View, to_pct: int) -> PhysicalValue:
+    """Return the time to a state of charge at the present power, in whole minutes."""
+    missing_pct = max(to_pct - view.fact.soc_pct, 0.0)
+    missing_wh = (settings.vehicle.capacity_wh or 0.0) * missing_pct / 100.0
+    power_w = max(view.fact.voltage_v * view.target_a, LEAST_W)
+    minutes = math.ceil(missing_wh / power_w * 60.0)
+    return PhysicalValue.of(min(minutes * 60, MOST_S), UnitSymbol.s)
 
 
-def _remaining_s(settings: DinSettings, view: View) -> float:
-    capacity_wh = settings.vehicle.capacity_wh or 0.0
-    power_w = max(view.fact.voltage_v * view.target_a, 1000.0)
-    return _missing_wh(capacity_wh, view) / power_w * _SECONDS_PER_HOUR
-
-
-def _volts(volts: float) -> PhysicalValue:
-    return PhysicalValue.of(round(volts, 1), UnitSymbol.V, -1)
+def _volts(settings: DinSettings, volts: float) -> PhysicalValue:
+    multiplier = 0 if settings.vehicle.whole_volts else -1
+    return PhysicalValue.of(volts, UnitSymbol.V, multiplier)
 
 
 def _amperes(amperes: float) -> PhysicalValue:
-    return PhysicalValue.of(round(amperes, 1), UnitSymbol.A, -1)
+    return PhysicalValue.of(amperes, UnitSymbol.A, -1)
 
 
 def _optional(value: float | None, unit: UnitSymbol) -> PhysicalValue | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.v2g.evcc.events import InletFact, Outcome
-from pilothat.v2g.evcc.settings import DinHabits, DinTimers, Trust
+from pilothat.v2g.evcc.settings import DinHabits, DinTimers, DinVehicle, Trust
 from pilothat.v2g.messages import din
 
 DEAD_A = 1.0  # below this a contactor may open, IEC 61851-23
@@ -92,6 +92,13 @@ def limit_s(state: State, timers: DinTimers) -> float | None:
         State.PRECHARGE: timers.precharge_s,
         State.RAMP_DOWN: timers.ramp_down_s,
     }.get(state)
+
+
+def is_ready(state: State, error: din.DcEvErrorCode, vehicle: DinVehicle) -> bool:
+    """Whether the car reports EVReady: from cable check to power off."""
+    if error is not din.DcEvErrorCode.NO_ERROR or state is State.WELDING:
+        return False
+    return vehicle.is_always_ready or state not in EARLY
 
 
 def status_of(body: din.Response) -> din.DcEvseStatus | None:

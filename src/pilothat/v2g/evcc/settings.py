@@ -27,50 +27,63 @@ class DinTimers:
 class DinPace:
     """How long the car thinks: from a response to its next request.
 
-    grid_s: least distance of two requests of a loop; None where there is no grid
+    change_s, repeat_s, loop_s: before another kind of request, before the same again,
+    and before the next CurrentDemandReq
+    grid_s: least distance of two requests of one kind; None where there is no grid
+    before_cable_check_s: it locks the plug and closes S2
+    before_loop_s:        its contactor closes
     """
 
-    setup_s: float = 0.05
-    cable_check_s: float = 0.1
-    precharge_s: float = 0.1
+    change_s: float = 0.05
+    repeat_s: float = 0.1
     loop_s: float = 0.1
     grid_s: float | None = None
-    before_cable_check_s: float = 0.5  # lock the plug, close S2
-    before_power_on_s: float = 0.1
-    before_loop_s: float = 0.3  # the contactor closes
-    before_power_off_s: float = 0.05
-    welding_s: float = 0.2
+    before_parameters_s: float = 0.05
+    before_cable_check_s: float = 0.5
+    before_loop_s: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class DinVehicle:
-    """What the car tells about itself. None: it does not send the element."""
+    """What the car tells about itself. None: it does not send the element.
+
+    energy_request_wh: a fixed number; None: what is missing in the battery, if it
+                       tells the capacity
+    is_always_ready:   EVReady also before the cable check
+    whole_volts:       sends volts without a decimal
+    """
 
     max_v: float = 420.0
     max_a: float = 200.0
     max_w: float | None = 80_000.0
     capacity_wh: float | None = 58_000.0
+    energy_request_wh: float | None = None
     full_soc_pct: int | None = 100
     bulk_soc_pct: int | None = 80
-    sends_energy_request: bool = True
+    asks_category: bool = True
     sends_conditioning: bool = False
     sends_bulk_complete: bool = True
-    sends_remaining_time: bool = True
+    sends_time_to_full: bool = True
+    sends_time_to_bulk: bool = False
     sends_loop_limits: bool = True
-    sends_power_parameter: bool = True
+    sends_profile: bool = True
+    is_always_ready: bool = False
+    whole_volts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeGoal:
     """What the car wants in the loop.
 
+    start_a:        the first target, from where the ramp begins
     taper_from_pct: from here the current falls in a straight line, to taper_to_a at
-    100 % SoC
+                    100 % SoC
     """
 
     target_soc_pct: float = 80.0
     target_v: float = 410.0
     current_a: float = 150.0
+    start_a: float = 0.0
     ramp_up_a_per_s: float = 40.0
     ramp_down_a_per_s: float = 200.0
     taper_from_pct: float = 80.0
