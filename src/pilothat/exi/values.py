@@ -90,7 +90,7 @@ def _read_few(values: Sequence[object], head: int, tail: int) -> Read:
             raise FlawError(UNEXPECTED)
         index = bits >> tail
         if index >= count:
-            raise FlawError(f"value {index} of {count}")
+            raise FlawError(f"code {index} for one of {count} values")
         return values[index]
 
     return read
@@ -194,7 +194,7 @@ def _put_text(kind: Text, before: Before) -> Put:
         if longest is not None and len(value) > longest:
             raise UnfitError(f"{len(value)} characters, at most {longest} allowed")
         if any("\ud800" <= character <= "\udfff" for character in value):
-            raise UnfitError("half of a surrogate pair is no character")
+            raise UnfitError("half a surrogate pair")
         return put_string(stream << before.width | before.code, value) << before.tail
 
     return put

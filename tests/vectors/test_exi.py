@@ -1,0 +1,104 @@
+"""The EXI codec against vectors: our own, derived by hand, and foreign ones if here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pilothat.exi.codec import Codec
+from pilothat.service.vectors import Report, check_files, check_line
+from pilothat.v2g.messages import codec
+
+HERE = Path(__file__).parent
+BY_HAND = HERE / "exi_by_hand.jsonl"
+FOREIGN = HERE.parents[2] / "shared" / "vectors" / "exi"
+SPOKEN = ("app.jsonl", "din.jsonl")
+PACKED = json.loads(BY_HAND.read_text(encoding="utf-8").splitlines()[0])
+
+needs_foreign = pytest.mark.skipif(
+    not FOREIGN.is_dir(), reason="../shared/vectors/exi is not beside this repository"
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    BY_HAND.read_text(encoding="utf-8").splitlines(),
+    ids=lambda line: json.loads(line)["id"],
+)
+def test_vector_derived_by_hand_is_met(line: str) -> None:
+    assert check_line(line) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    BY_HAND.read_text(encoding="utf-8").splitlines(),
+    ids=lambda line: json.loads(line)["id"],
+)
+def test_bits_written_by_hand_are_the_octets_beside_them(line: str) -> None:
+    vector = json.loads(line)
+    bits = vector["bits"].replace(" ", "")
+    padded = bits + "0" * (-len(bits) % 8)
+    assert int(padded, 2).to_bytes(len(padded) // 8, "big").hex() == vector["exi"]
+
+
+@needs_foreign
+@pytest.mark.parametrize("name", SPOKEN)
+def test_foreign_vectors_decode_and_encode_exactly(name: str) -> None:
+    report = check_files([FOREIGN / name])
+    assert report.failures == ()
+    assert report.passed > 80
+    assert report.skipped == ()
+
+
+@needs_foreign
+def test_malformed_foreign_vectors_end_in_exi_error() -> None:
+    report = check_files([FOREIGN / "malformed.jsonl"])
+    assert report.failures == ()
+    assert report.passed > 1400
+
+
+@needs_foreign
+def test_tolerated_foreign_vectors_decode_and_encode_to_the_canonical_form() -> None:
+    report = check_files([FOREIGN / "tolerant-decode.jsonl"])
+    assert report.failures == ()
+    assert report.passed > 70
+
+
+@needs_foreign
+def test_vectors_of_other_protocols_are_counted_by_name_and_not_passed() -> None:
+    report = check_files([FOREIGN / "iso20-acdp.jsonl", FOREIGN / "xmldsig.jsonl"])
+    assert report == Report(0, 0, (), (("iso20-acdp", 149), ("xmldsig", 329)))
+
+
+WRONG_LINES = {
+    "wrong-octets": (PACKED | {"exi": "80440280"}, "another message"),
+    "tolerated": (PACKED | {"exi": PACKED["exi"] + "00"}, "needs tolerance"),
+    "wrong-json": (PACKED | {"json": {"supportedAppProtocolRes": {}}}, "another"),
+    "not-decodable": (PACKED | {"exi": "81"}, "does not decode"),
+    "accepted": (PACKED | {"must": "reject"}, "must be rejected"),
+    "no-octets": ({"protocol": "app"}, "KeyError"),
+    "wrong-canonical": (PACKED | {"canonical": "80"}, "instead of 80"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_LINES)
+def test_wrong_vector_is_reported_with_its_place(name: str, tmp_path: Path) -> None:
+    vector, words = WRONG_LINES[name]
+    path = tmp_path / "wrong.jsonl"
+    path.write_text("\n" + json.dumps(vector) + "\n", encoding="utf-8")
+    report = check_files([path])
+    assert (report.passed, report.failed) == (0, 1)
+    assert report.failures[0].startswith("wrong.jsonl:2: ")
+    assert words in report.failures[0]
+
+
+def test_line_that_is_no_json_is_reported() -> None:
+    assert check_line("{")[1].startswith("JSONDecodeError")
+
+
+@pytest.mark.parametrize("protocol", ["app", "din"])
+def test_codec_of_a_protocol_is_made_once(protocol: str) -> None:
+    assert isinstance(codec(protocol), Codec)
+    assert codec(protocol) is codec(protocol)
