@@ -1,0 +1,180 @@
+"""The journal: what happened to a machine and what it wanted, one JSON object a line.
+
+A journal replayed into a fresh machine gives the same actions, bit for bit; the random
+bytes that were drawn stand beside the event that drew them. Values are the frozen
+dataclasses of events and actions; their type name stands under ``type``.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from json.encoder import encode_basestring_ascii
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from pilothat.errors import PilotHatError
+
+Text = Callable[[Any], str]
+
+
+class JournalError(PilotHatError):
+    """A line is no line of a journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event with what came of it.
+
+    at:      time in s, monotonic; since an arbitrary moment
+    event:   None is a tick
+    entropy: random bytes that were drawn, in hex
+    """
+
+    at: float
+    event: object
+    actions: Sequence[object]
+    entropy: str = ""
+
+
+def text_of(value: object) -> str:
+    """Return a value of events or actions as JSON."""
+    return _text(value)
+
+
+def line_of(entry: Entry) -> str:
+    """Return the entry as one line of JSON, without the line's end."""
+    actions = ",".join(map(_text, entry.actions))
+    entropy = f',"entropy":"{entry.entropy}"' if entry.entropy else ""
+    event = _text(entry.event)
+    return f'{{"at":{entry.at!r},"event":{event},"actions":[{actions}]{entropy}}}'
+
+
+def _text(value: object) -> str:
+    return _writer(type(value))(value)  # type: ignore[arg-type]  # a class hashes
+
+
+_WRITERS: Mapping[type, Text] = {
+    float: repr,
+    int: repr,
+    bool: lambda value: "true" if value else "false",
+    str: encode_basestring_ascii,
+    bytes: lambda value: f'"{value.hex()}"',
+    type(None): lambda _: "null",
+    tuple: lambda value: f"[{','.join(map(_text, value))}]",
+    list: lambda value: f"[{','.join(map(_text, value))}]",
+}
+
+
+@cache
+def _writer(kind: type) -> Text:
+    if kind in _WRITERS:
+        return _WRITERS[kind]
+    if issubclass(kind, Enum):
+        return lambda value: f'"{value.name}"'
+    if is_dataclass(kind):
+        head = f'{{"type":"{kind.__name__}"'
+        names = [(f',"{field.name}":', field.name) for field in fields(kind)]
+
+        def write(value: object) -> str:
+            parts = [key + _text(getattr(value, name)) for key, name in names]
+            return head + "".join(parts) + "}"
+
+        return write
+    raise TypeError(f"{kind.__name__} cannot be written to a journal")
+
+
+class Reading:
+    """Read journal lines back into values of these types."""
+
+    def __init__(self, kinds: Iterable[type]) -> None:
+        self._kinds = {kind.__name__: kind for kind in kinds}
+
+    def entry(self, line: str, number: int) -> Entry:
+        """Return the entry of a line. Raises JournalError."""
+        try:
+            found = json.loads(line)
+            actions = [self._value(action) for action in found["actions"]]
+            event = self._value(found["event"])
+            return Entry(found["at"], event, actions, found.get("entropy", ""))
+        except (KeyError, ValueError, TypeError) as error:
+            raise JournalError(
+                f"no journal entry ({error})",
+                where=f"line {number}",
+                remedy="Give a file that the station wrote",
+            ) from error
+
+    def value(self, line: str) -> object:
+        """Return the value of a JSON text. Raises JournalError."""
+        try:
+            return self._value(json.loads(line))
+        except (KeyError, ValueError, TypeError) as error:
+            raise JournalError(f"no known value ({error})", where="link") from error
+
+    def _value(self, found: Any) -> object:
+        if found is None:
+            return None
+        kind = self._kinds[found["type"]]
+        hints = get_type_hints(kind)
+        values = {
+            field.name: self._convert(found[field.name], hints[field.name])
+            for field in fields(kind)
+        }
+        return kind(**values)
+
+    def _convert(self, found: Any, hint: Any) -> object:
+        if get_origin(hint) in (Union, types.UnionType):
+            if found is None:
+                return None
+            hint = next(arg for arg in get_args(hint) if arg is not type(None))
+        if get_origin(hint) is tuple:
+            return tuple(self._convert(item, get_args(hint)[0]) for item in found)
+        if hint is bytes:
+            return bytes.fromhex(found)
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            return hint[found]
+        if isinstance(found, dict):
+            return self._value(found)
+        return found
+
+
+class Recorder:
+    """Draw random bytes for a machine and keep what was drawn, for its journal."""
+
+    def __init__(self, source: Callable[[int], bytes]) -> None:
+        self._source = source
+        self._drawn = b""
+
+    def __call__(self, count: int) -> bytes:
+        drawn = self._source(count)
+        self._drawn += drawn
+        return drawn
+
+    def take(self) -> str:
+        """Return what was drawn since the last call, in hex."""
+        drawn, self._drawn = self._drawn, b""
+        return drawn.hex()
+
+
+class Played:
+    """Give a machine the random bytes that a journal holds."""
+
+    def __init__(self) -> None:
+        self._left = b""
+
+    def load(self, entropy: str) -> None:
+        """Take the bytes of the next entry."""
+        self._left = bytes.fromhex(entropy)
+
+    def __call__(self, count: int) -> bytes:
+        given, self._left = self._left[:count], self._left[count:]
+        if len(given) < count:
+            raise JournalError(
+                "the machine draws more random bytes than were recorded",
+                where="replay",
+                remedy="Replay with the version that wrote the journal",
+            )
+        return given

@@ -1,0 +1,37 @@
+"""Boards and supplies by name, imported when chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
+from pilothat.errors import ConfigError
+from pilothat.ports import PilotBackend, PowerSupply
+
+BOARDS: Mapping[str, str] = {
+    "twin": "pilothat.runtime.twinbench:open_board",
+}
+SUPPLIES: Mapping[str, str] = {
+    "twin": "pilothat.runtime.twinbench:open_supply",
+}
+
+
+def open_board(name: str, options: Mapping[str, str]) -> PilotBackend:
+    """Return the board of this name. Raises ConfigError, BoardError."""
+    return cast("PilotBackend", _open(BOARDS, name, options, "board.driver"))
+
+
+def open_supply(name: str, options: Mapping[str, str]) -> PowerSupply:
+    """Return the supply of this name. Raises ConfigError, BoardError."""
+    return cast("PowerSupply", _open(SUPPLIES, name, options, "supply.driver"))
+
+
+def _open(
+    table: Mapping[str, str], name: str, options: Mapping[str, str], where: str
+) -> object:
+    if name not in table:
+        known = ", ".join(table)
+        raise ConfigError(f"no driver '{name}'", where=where, remedy=f"Known: {known}")
+    module, _, function = table[name].partition(":")
+    return getattr(import_module(module), function)(options)

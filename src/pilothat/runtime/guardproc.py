@@ -1,0 +1,162 @@
+"""The guard process: ``pilothat.guard`` on a board, in real time.
+
+Plain synchronous Python, small, nothing but the board and the link to main. Started by
+the main program with one end of the link; when the link or the main program is gone it
+makes the board safe and ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from pilothat.errors import BoardError
+from pilothat.guard import (
+    BoardLost,
+    DriveContactor,
+    DrivePilot,
+    DriveSupply,
+    Feedback,
+    Guard,
+    GuardAction,
+    GuardFact,
+    Lease,
+    PilotFact,
+)
+from pilothat.ports import Interlocks, PilotBackend
+from pilothat.runtime.boards import open_board
+from pilothat.runtime.guardlink import GuardLink, LinkLostError
+
+log = logging.getLogger("pilothat.guard")
+
+PERIOD_S = 0.005
+PRIORITY = 60  # of 1..99, above everything of ours
+_MCL_ALL = 3  # MCL_CURRENT | MCL_FUTURE
+
+
+def harden() -> str:
+    """Take real-time priority and lock the memory; say what was not allowed."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    refused = []
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    except PermissionError:
+        refused.append("SCHED_FIFO (needs CAP_SYS_NICE or an rtprio limit)")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_ALL) != 0:
+        refused.append("mlockall (needs CAP_IPC_LOCK or a memlock limit)")
+    return ", ".join(refused)
+
+
+class GuardLoop:
+    """Sample, decide, drive; once every ``PERIOD_S``."""
+
+    def __init__(self, guard: Guard, board: PilotBackend, link: GuardLink) -> None:
+        self._guard = guard
+        self._board = board
+        self._link = link
+        self._is_closed = False
+        self._interlocks = Interlocks()
+
+    def turn(self, now: float) -> None:
+        """Do one period's work. Raises LinkLostError when main is gone."""
+        for value in self._link.take():
+            if isinstance(value, Lease):
+                self._take(value, now)
+        try:
+            self._look(now)
+            self._perform(self._guard.tick(now))
+            self._board.heartbeat()
+        except BoardError:
+            self._perform(self._guard.handle(BoardLost(), now))
+            raise
+
+    def _take(self, lease: Lease, now: float) -> None:
+        try:
+            self._perform(self._guard.handle(lease, now))
+        except ValueError as error:
+            log.warning("lease refused error=%s", error)
+
+    def _look(self, now: float) -> None:
+        guard, board = self._guard, self._board
+        self._perform(guard.handle(board.sample(), now))
+        is_closed = board.contactor_is_closed()
+        if is_closed is not self._is_closed:
+            self._is_closed = is_closed
+            self._perform(guard.handle(Feedback(is_closed), now))
+        interlocks = board.interlocks()
+        if interlocks != self._interlocks:
+            self._interlocks = interlocks
+            self._perform(guard.handle(interlocks, now))
+
+    def _perform(self, actions: Iterable[GuardAction]) -> None:
+        for action in actions:
+            match action:
+                case DrivePilot(duty_pct):
+                    self._board.set_pwm(duty_pct)
+                case DriveContactor(is_closed):
+                    self._board.set_contactor(closed=is_closed)
+                case DriveSupply(is_on):
+                    self._board.enable_supply(on=is_on)
+                case PilotFact() | GuardFact():
+                    self._link.send(action)
+
+
+def run(
+    loop: GuardLoop,
+    is_stopped: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """Turn the loop until told to stop, main is gone or the board fails."""
+    due = clock()
+    while not is_stopped():
+        try:
+            loop.turn(clock())
+        except LinkLostError:
+            log.info("main is gone")
+            return 0
+        except BoardError as error:
+            log.critical("board lost error=%s", error)
+            return 1
+        due += PERIOD_S
+        left_s = due - clock()
+        if left_s > 0:
+            time.sleep(left_s)  # the one place that waits: an absolute pace
+        else:
+            due = clock()
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Guard a board: ``guardproc LINK_FD DRIVER [OPTION=VALUE...]``."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    fd, driver, *options = arguments
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # main stops in order, then us
+    values = dict(option.split("=", 1) for option in options)
+    has_ventilation = values.pop("ventilation", "no") == "yes"
+    board = open_board(driver, values)
+    try:
+        link = GuardLink(socket.socket(fileno=int(fd)))
+        loop = GuardLoop(Guard(has_ventilation=has_ventilation), board, link)
+        refused = harden()
+        log.info("guarding board=%s period_ms=%.0f", driver, PERIOD_S * 1000)
+        if refused:
+            log.warning("not allowed here: %s; timing is best effort", refused)
+        return run(loop, lambda: bool(stopped))
+    finally:
+        board.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""The journal on disk: one line an event, handed to the system at once.
+
+A killed process loses at most the event in flight. A file that grows too long is closed
+and the next begun, the oldest goes; a disk that is full stops the journal, never the
+station.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from pilothat.errors import ConfigError
+from pilothat.journal import Entry, line_of
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 16 * 1024 * 1024
+KEEP = 16
+SUFFIX = ".journal.jsonl"
+
+
+class JournalFile:
+    """Write entries to numbered files in a folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: Callable[[], str] = lambda: time.strftime("%Y%m%d-%H%M%S"),
+    ) -> None:
+        self._folder = folder
+        self._name = _time_name if name is None else name
+        self._file: BinaryIO | None = None
+        self._size = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot write the journal ({error.strerror})",
+                where=str(folder),
+                remedy="Set station.journal to a folder that may be written",
+            ) from error
+
+    def write(self, entry: Entry) -> None:
+        """Write one entry."""
+        if self._file is None:
+            return
+        line = line_of(entry).encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._size += len(line)
+            if self._size >= MAX_BYTES:
+                self._file.close()
+                self._open()
+        except OSError:
+            log.exception("the journal has stopped folder=%s", self._folder)
+            self._file = None
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> None:
+        path, count = self._folder / (self._name() + SUFFIX), 0
+        while path.exists():
+            count += 1
+            path = self._folder / f"{self._name()}-{count}{SUFFIX}"
+        self._file, self._size = path.open("xb", buffering=0), 0
+        for old in sorted(self._folder.glob(f"*{SUFFIX}"))[:-KEEP]:
+            old.unlink(missing_ok=True)
+
+
+def _time_name() -> str:
+    return time.strftime("%Y%m%d-%H%M%S")

@@ -1,0 +1,68 @@
+"""The powerline interface as the kernel knows it: MAC, carrier, link-local address."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilothat.errors import PilotHatError
+
+_SYS = Path("/sys/class/net")
+_IF_INET6 = Path("/proc/net/if_inet6")
+_IFF_UP = 0x1
+_SCOPE_LINK = 0x20
+_TENTATIVE = 0x40
+_DAD_FAILED = 0x08
+MAC_BYTES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What is known of an interface that exists."""
+
+    name: str
+    index: int
+    mac: bytes
+
+
+def find(name: str) -> Interface:
+    """Return an interface. Raises PilotHatError naming those there are."""
+    try:
+        index = socket.if_nametoindex(name)
+        mac = bytes.fromhex((_SYS / name / "address").read_text().replace(":", ""))
+    except (OSError, ValueError) as error:
+        there = ", ".join(sorted(other for _, other in socket.if_nameindex()))
+        raise PilotHatError(
+            f"no interface '{name}'",
+            where="station.interface",
+            remedy=f"There are: {there}",
+        ) from error
+    return Interface(name, index, mac)
+
+
+def is_up(name: str) -> bool:
+    """Tell whether the interface is switched on and has a carrier."""
+    try:
+        flags = int((_SYS / name / "flags").read_text(), 16)
+        state = (_SYS / name / "operstate").read_text().strip()
+    except OSError:
+        return False
+    return bool(flags & _IFF_UP) and state in ("up", "unknown")
+
+
+def link_local(name: str) -> bytes | None:
+    """Return the interface's link-local address once it may be used.
+
+    While duplicate address detection runs the address is tentative and not used.
+    """
+    try:
+        lines = _IF_INET6.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        address, _, _, scope, flags, owner = line.split()
+        is_usable = not int(flags, 16) & (_TENTATIVE | _DAD_FAILED)
+        if owner == name and int(scope, 16) == _SCOPE_LINK and is_usable:
+            return bytes.fromhex(address)
+    return None

@@ -1,0 +1,307 @@
+"""The twin's bench in real time: a board without a HAT, a supply without volts.
+
+The guard process holds the bench and drives its board side directly. The supply driver
+of the main program and a car (``pilothat ev``) reach the other sides through a UNIX
+datagram socket, each value one JSON datagram; so the three may live in different
+processes and network namespaces, joined by nothing but this "cable".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilothat.errors import BoardError
+from pilothat.journal import JournalError, Reading, text_of
+from pilothat.pilot.duty import check_drivable
+from pilothat.pilot.levels import PilotSample
+from pilothat.plant import OFF, PlantFact, Setpoint
+from pilothat.ports import Interlocks
+from pilothat.station.actions import MeasureIsolation, SetOutput
+from pilothat.station.events import PlantReport
+from pilothat.twin.bench import Bench, BenchFault, BenchSettings, CarElectrics
+
+DEFAULT_SOCKET = "/tmp/pilothat-bench.sock"
+REPORT_S = 0.1
+CAR_REPORT_S = 0.05
+CAR_GONE_S = 1.0  # a car that says nothing for longer has been unplugged
+_MAX_BYTES = 4096
+_BURST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """What the car connects; sent again and again while it is plugged in."""
+
+    car: CarElectrics | None
+
+
+@dataclass(frozen=True, slots=True)
+class CarReport:
+    """What the car can measure at its inlet."""
+
+    duty_pct: float
+    is_pwm: bool
+    voltage_v: float
+    current_a: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """Break something on the bench, or mend it."""
+
+    fault: BenchFault
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The supply wants reports from now on."""
+
+
+_READING = Reading(
+    (
+        Cable,
+        CarElectrics,
+        CarReport,
+        Hello,
+        Inject,
+        MeasureIsolation,
+        PlantFact,
+        PlantReport,
+        SetOutput,
+        Setpoint,
+    )
+)
+
+
+class _Wire:
+    """A bound UNIX datagram socket that never blocks."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(0)
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()
+        try:
+            self._socket.bind(path)
+        except OSError as error:
+            raise BoardError(
+                f"cannot make the socket ({error.strerror})",
+                where=path,
+                remedy="Choose a folder that exists and may be written",
+            ) from error
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, value: object, to: str) -> bool:
+        try:
+            self._socket.sendto(text_of(value).encode(), to)
+        except (FileNotFoundError, ConnectionError):
+            return False
+        except BlockingIOError:
+            pass  # full: the next report is newer anyway
+        return True
+
+    def take(self) -> Iterator[tuple[object, str]]:
+        for _ in range(_BURST):
+            try:
+                raw, sender = self._socket.recvfrom(_MAX_BYTES)
+            except (BlockingIOError, ConnectionError):
+                return
+            with contextlib.suppress(JournalError):
+                yield _READING.value(raw.decode(errors="replace")), sender or ""
+
+    def close(self) -> None:
+        self._socket.close()
+        with contextlib.suppress(FileNotFoundError):
+            Path(self.path).unlink()
+
+
+class TwinBoard:
+    """A board (``PilotBackend``) whose circuit is the twin's bench."""
+
+    def __init__(self, path: str) -> None:
+        self._bench = Bench(BenchSettings(), os.urandom)
+        self._wire = _Wire(path)
+        self._supply = ""  # where to report to
+        self._car = ""
+        self._car_heard = 0.0
+        self._report_at = self._car_report_at = 0.0
+        self._bench.drive_pilot(0.0, self._now())
+
+    def set_pwm(self, duty_pct: float) -> None:
+        """Drive 1 kHz with this duty; 100 is steady +12 V, 0 steady -12 V."""
+        self._bench.drive_pilot(check_drivable(duty_pct), self._now())
+        self._car_report_at = 0.0
+
+    def sample(self) -> PilotSample:
+        """Return the newest sample, in volts at the connector."""
+        now = self._now()
+        self._serve(now)
+        return self._bench.pilot(now)
+
+    def set_contactor(self, *, closed: bool) -> None:
+        """Drive the output contactor."""
+        self._bench.set_contactor(self._now(), closed=closed)
+
+    def enable_supply(self, *, on: bool) -> None:
+        """Drive the hardware enable line of the supply."""
+        self._bench.enable_supply(self._now(), on=on)
+
+    def contactor_is_closed(self) -> bool:
+        """Return what the mirror contact says."""
+        return self._bench.contactor_is_closed(self._now())
+
+    def interlocks(self) -> Interlocks:
+        """Return the inputs of the safety chain."""
+        return self._bench.interlocks(self._now())
+
+    def heartbeat(self) -> None:
+        """Give the board's watchdog its edge; the bench has none."""
+
+    def close(self) -> None:
+        """Make safe and let go."""
+        now = self._now()
+        self._bench.enable_supply(now, on=False)
+        self._bench.set_contactor(now, closed=False)
+        self._bench.drive_pilot(0.0, now)
+        self._report_car(now)
+        self._wire.close()
+
+    def _serve(self, now: float) -> None:
+        for value, sender in self._wire.take():
+            self._hear(value, sender, now)
+        if self._car and now - self._car_heard > CAR_GONE_S:
+            self._car = ""
+            self._bench.connect(None, now)
+        if self._car and now >= self._car_report_at:
+            self._report_car(now)
+        if self._supply and now >= self._report_at:
+            self._report_at = now + REPORT_S
+            plant = self._bench.plant(now)
+            if plant and not self._wire.send(PlantReport(plant), self._supply):
+                self._supply = ""
+                self._bench.set_output(OFF, now)
+
+    def _hear(self, value: object, sender: str, now: float) -> None:
+        match value:
+            case Hello():
+                self._supply = sender
+            case SetOutput(setpoint):
+                self._bench.set_output(setpoint, now)
+            case MeasureIsolation(on):
+                self._bench.measure_isolation(now, on=on)
+            case Inject(fault, on):
+                self._bench.inject(fault, now, on=on)
+            case Cable(car):
+                self._bench.connect(car, now)
+                self._car = sender if car else ""
+                self._car_heard = now
+
+    def _report_car(self, now: float) -> None:
+        self._car_report_at = now + CAR_REPORT_S
+        if self._car:
+            voltage_v, current_a = self._bench.inlet(now)
+            duty_pct, is_pwm = self._bench.pilot_at_inlet(now)
+            report = CarReport(duty_pct, is_pwm, voltage_v, current_a)
+            self._wire.send(report, self._car)
+
+    @staticmethod
+    def _now() -> float:
+        return time.monotonic()
+
+
+class TwinSupply:
+    """A supply (``PowerSupply``) on the bench of a twin board."""
+
+    def __init__(self, path: str) -> None:
+        self._bench = path
+        self._wire = _Wire(f"{path}.supply")
+        self._setpoint = OFF
+        self._is_met = False
+
+    def command(self, setpoint: Setpoint) -> None:
+        """Ask for an output."""
+        self._setpoint = setpoint
+        self._wire.send(SetOutput(setpoint), self._bench)
+
+    def measure_isolation(self, *, on: bool) -> None:
+        """Start or stop the isolation monitor."""
+        self._wire.send(MeasureIsolation(on), self._bench)
+
+    def reading(self) -> PlantFact | None:
+        """Return the newest measurement that was not returned before."""
+        newest = None
+        for value, _ in self._wire.take():
+            if isinstance(value, PlantReport):
+                newest, self._is_met = value.plant, True
+        if not self._is_met:
+            self._wire.send(Hello(), self._bench)
+        return newest
+
+    def close(self) -> None:
+        """Switch the output off and let go."""
+        self.command(OFF)
+        self._wire.close()
+
+
+class CableEnd:
+    """The car's end of the bench."""
+
+    def __init__(self, path: str) -> None:
+        self._bench = path
+        self._wire = _Wire(f"{path}.car")
+
+    def fileno(self) -> int:
+        """Return the descriptor, readable when there is a report."""
+        return self._wire.fileno()
+
+    def connect(self, car: CarElectrics | None) -> bool:
+        """Tell the bench what the car connects; False when there is no bench."""
+        return self._wire.send(Cable(car), self._bench)
+
+    def report(self) -> CarReport | None:
+        """Return the newest report that was not returned before."""
+        newest = None
+        for value, _ in self._wire.take():
+            if isinstance(value, CarReport):
+                newest = value
+        return newest
+
+    def close(self) -> None:
+        """Pull the plug and let go."""
+        self.connect(None)
+        self._wire.close()
+
+
+def open_board(options: Mapping[str, str]) -> TwinBoard:
+    """Open the twin board; option ``socket`` is the path of the bench."""
+    path = options.get("socket", DEFAULT_SOCKET)
+    if Path(path).is_socket() and _answers(path):
+        raise BoardError(
+            "another station uses this bench", where=path, remedy="Stop it first"
+        )
+    return TwinBoard(path)
+
+
+def _answers(path: str) -> bool:
+    """Tell whether somebody listens on a socket; a killed station leaves its file."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def open_supply(options: Mapping[str, str]) -> TwinSupply:
+    """Open the twin supply; option ``socket`` is the path of the bench."""
+    return TwinSupply(options.get("socket", DEFAULT_SOCKET))

@@ -1,0 +1,139 @@
+"""What must hold after every event, whatever happens.
+
+Breaking one is a defect of ours, never of the car; each is told with time and facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pilothat.pilot.levels import PilotLevel, classify
+from pilothat.plant import SAFE_V, Setpoint
+from pilothat.power.limits import trip_voltage_v
+from pilothat.station.phases import Phase
+
+if TYPE_CHECKING:
+    from pilothat.twin.world import World
+
+CP_LOST_S = 0.1  # the contactor is open this long after CP has left C and D
+LIVE_AFTER_S = 6.0  # voltage on an unplugged outlet, at most
+ANSWER_S = 1.6  # every request is answered, or the connection is closed
+SET_SLACK = 1e-6
+_MAX_VIOLATIONS = 20
+_TIMED = (Phase.MATCHING, Phase.SETUP, Phase.SESSION, Phase.STOPPING, Phase.RETRY)
+
+
+class Invariants:
+    """Look at a world and remember what was wrong."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.violations: list[str] = []
+        self.is_excused = False  # the bench is broken in a way no software mends
+        self._left_c_at: float | None = 0.0
+        self._unplugged_at: float | None = 0.0
+        self._asked_at: list[float] = []
+        self._rules: tuple[tuple[str, Callable[[], bool]], ...] = (
+            ("contactor driven closed without C or D", self._is_driven_rightly),
+            ("contactor closed 100 ms after CP left C and D", self._is_open_in_time),
+            ("contactor driven closed while a fault stands", self._obeys_faults),
+            ("a phase without a deadline", self._has_deadline),
+            ("voltage on an unplugged outlet", self._is_unplugged_safe),
+            ("a request without an answer", self._answers),
+        )
+
+    def check(self) -> None:
+        """Look at everything."""
+        self._look_at_pilot()
+        for name, holds in self._rules:
+            if not holds():
+                self._broken(name)
+
+    def commanded(self, setpoint: Setpoint) -> None:
+        """Look at a set-point for the supply."""
+        station, limits = self._world.station, self._world.settings.station.ratings
+        path = station.path
+        cap_v = min(limits.max_v, trip_voltage_v(limits, path.ev))
+        cap_w = setpoint.voltage_v * setpoint.current_a
+        if (
+            setpoint.voltage_v > cap_v + SET_SLACK
+            or setpoint.current_a
+            > min(limits.max_a, max(path.ev.max_a, 2.0)) + SET_SLACK
+            or cap_w > max(limits.max_w, 0.0) + 1.0
+            or min(setpoint.voltage_v, setpoint.current_a) < 0
+        ):
+            self._broken(f"set-point {setpoint} above a limit")
+
+    def connected(self) -> None:
+        """Note a new connection: nothing is owed on it."""
+        self._asked_at.clear()
+
+    def asked(self, event: object) -> None:
+        """Note a request that reached the station."""
+        del event
+        if self._world.station.talk.is_connected:
+            self._asked_at.append(self._world.now)
+
+    def answered(self) -> None:
+        """Note an answer of the station."""
+        if not self._asked_at:
+            self._broken("an answer without a request")
+            return
+        self._asked_at.pop(0)
+
+    def _broken(self, what: str) -> None:
+        world = self._world
+        told = f"{what} (phase {world.station.phase.value}, path {world.station.path.phase.value})"
+        if len(self.violations) < _MAX_VIOLATIONS:
+            self.violations.append(f"t={world.now:.4f} s: {told}")
+
+    def _look_at_pilot(self) -> None:
+        world = self._world
+        level = classify(world.bench.pilot(world.now).high_v)
+        is_asking = level in (PilotLevel.C, PilotLevel.D)
+        if is_asking:
+            self._left_c_at = None
+        elif self._left_c_at is None:
+            self._left_c_at = world.now
+        if level is not PilotLevel.A:
+            self._unplugged_at = None
+        elif self._unplugged_at is None:
+            self._unplugged_at = world.now
+
+    def _is_driven_rightly(self) -> bool:
+        guard = self._world.guard
+        return not guard.driven.is_contactor_closed or (
+            guard.pilot.state.wants_energy and not guard.pilot.is_diode_bad
+        )
+
+    def _is_open_in_time(self) -> bool:
+        world = self._world
+        if self.is_excused or self._left_c_at is None:
+            return True
+        gone_s = world.now - self._left_c_at
+        return gone_s <= CP_LOST_S or not world.bench.contactor_is_closed(world.now)
+
+    def _obeys_faults(self) -> bool:
+        world = self._world
+        is_closed = world.guard.driven.is_contactor_closed
+        is_told = world.station.phase is not Phase.STOPPING
+        return not (is_closed and is_told and world.station.faults.first is not None)
+
+    def _has_deadline(self) -> bool:
+        station = self._world.station
+        return station.phase not in _TIMED or station.deadline is not None
+
+    def _is_unplugged_safe(self) -> bool:
+        world = self._world
+        if self.is_excused or self._unplugged_at is None:
+            return True
+        if world.now - self._unplugged_at <= LIVE_AFTER_S:
+            return True
+        return world.bench.inlet(world.now)[0] < SAFE_V
+
+    def _answers(self) -> bool:
+        world = self._world
+        if not world.station.talk.is_connected:
+            self._asked_at.clear()
+        return not self._asked_at or world.now - self._asked_at[0] <= ANSWER_S
