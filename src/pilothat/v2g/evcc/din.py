@@ -263,10 +263,7 @@ class DinEvcc:
             res.evse_present_voltage.si, self._fact, habits
         ):
             return self._enter(State.POWER_ON, now, pace.change_s)
-        if (
-            habits.precharge_max is not None
-            and self._turn.count >= habits.precharge_max
-        ):
+        if self._turn.count == habits.precharge_max:
             reason = f"no voltage after {self._turn.count} precharge requests"
             return self._leave(Ending(Outcome.ABORTED, reason), now)
         return self._again(now, pace.repeat_s)
@@ -275,9 +272,9 @@ class DinEvcc:
         gap_v = abs(self._fact.voltage_v - self._fact.battery_v)
         is_blind = self._settings.habits.precharge_trust is Trust.REPORT
         if gap_v > CLOSE_WINDOW_V and not is_blind:
-            self._complain(din.DcEvErrorCode.FAILED_ChargingVoltageOutOfRange)
             reason = f"{gap_v:.0f} V across the open contactor"
-            return self._leave(Ending(Outcome.ABORTED, reason), now)
+            error = din.DcEvErrorCode.FAILED_ChargingVoltageOutOfRange
+            return self._leave(Ending(Outcome.ABORTED, reason, error), now)
         self._ready_by = None
         self._enter(State.CHARGING, now, self._settings.pace.before_loop_s)
         self._appetite.start(now + self._settings.pace.before_loop_s)
@@ -291,9 +288,10 @@ class DinEvcc:
                 res.evse_maximum_current_limit, res.evse_maximum_power_limit
             )
             if self._appetite.is_spoilt(res.evse_present_current.si, self._fact, now):
-                self._complain(din.DcEvErrorCode.FAILED_ChargingCurrentdifferential)
                 reason = "the reported current is not the measured one"
-                return self._leave(Ending(Outcome.ABORTED, reason, welds=False), now)
+                error = din.DcEvErrorCode.FAILED_ChargingCurrentdifferential
+                ending = Ending(Outcome.ABORTED, reason, error, welds=False)
+                return self._leave(ending, now)
         if self._fact.soc_pct >= self._settings.goal.target_soc_pct:
             self._view = replace(self._view, is_complete=True)
             return self._leave(Ending(Outcome.CHARGED, "the goal is reached"), now)
@@ -306,14 +304,12 @@ class DinEvcc:
             return self._enter(State.POWER_OFF, now, pace.change_s)
         return self._again(now, pace.loop_s)
 
-    def _complain(self, error: din.DcEvErrorCode) -> None:
-        self._view = replace(self._view, error=error)
-
     # --- the way out
 
     def _leave(self, ending: Ending, now: float) -> Sequence[Action]:
         """Begin to stop in order."""
         self._ending, self._wish, self._ready_by = ending, None, None
+        self._view = replace(self._view, error=ending.error)
         state = rules.way_out(self.state, ending, self._settings.habits)
         return self._enter(state, now, self._settings.pace.change_s)
 

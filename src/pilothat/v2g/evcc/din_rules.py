@@ -38,6 +38,7 @@ class State(Enum):
 class Ending:
     """How a session is being ended.
 
+    error:   what the car tells the station
     is_lost: nothing can be said any more
     ramps:   the current goes down before power off
     welds:   welding detection is of use
@@ -45,6 +46,7 @@ class Ending:
 
     outcome: Outcome
     reason: str
+    error: din.DcEvErrorCode = din.DcEvErrorCode.NO_ERROR
     is_lost: bool = False
     ramps: bool = True
     welds: bool = True

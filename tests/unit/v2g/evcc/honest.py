@@ -1,0 +1,261 @@
+"""A small honest station for the car's tests, and the road the two walk together.
+
+It answers every request by a table. A test replaces answers, holds them back, or sets
+what the car measures. Nothing here is taken from the product's own station.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pilothat.v2g.evcc.din import DinEvcc
+from pilothat.v2g.evcc.events import (
+    Action,
+    Connected,
+    Disconnect,
+    Event,
+    InletFact,
+    ResponseIn,
+    SendRequest,
+    SessionEnded,
+    SetEvContactor,
+)
+from pilothat.v2g.evcc.settings import DinSettings
+from pilothat.v2g.messages import din
+
+SESSION_ID = bytes.fromhex("a1a2a3a4a5a6a7a8")
+OK = din.ResponseCode.OK
+FINISHED = din.EvseProcessing.Finished
+ONGOING = din.EvseProcessing.Ongoing
+
+
+def volts(value: float) -> din.PhysicalValue:
+    return din.PhysicalValue.of(value, din.UnitSymbol.V)
+
+
+def amperes(value: float) -> din.PhysicalValue:
+    return din.PhysicalValue.of(value, din.UnitSymbol.A)
+
+
+def watts(value: float) -> din.PhysicalValue:
+    return din.PhysicalValue.of(value, din.UnitSymbol.W)
+
+
+def status(
+    code: din.DcEvseStatusCode = din.DcEvseStatusCode.EVSE_Ready,
+    isolation: din.IsolationLevel | None = din.IsolationLevel.Valid,
+    notification: din.EvseNotification = din.EvseNotification.NONE,
+) -> din.DcEvseStatus:
+    return din.DcEvseStatus(
+        evse_isolation_status=isolation,
+        evse_status_code=code,
+        notification_max_delay=0,
+        evse_notification=notification,
+    )
+
+
+def parameters(
+    processing: din.EvseProcessing = FINISHED, max_a: float = 125.0
+) -> din.ChargeParameterDiscoveryRes:
+    entry = din.PMaxScheduleEntry(
+        time_interval=din.RelativeTimeInterval(start=0, duration=86400), p_max=32767
+    )
+    schedule = din.PMaxSchedule(p_max_schedule_id=1, p_max_schedule_entry=(entry,))
+    tuple_ = din.SaScheduleTuple(sa_schedule_tuple_id=1, p_max_schedule=schedule)
+    return din.ChargeParameterDiscoveryRes(
+        response_code=OK,
+        evse_processing=processing,
+        sa_schedules=din.SaScheduleList(sa_schedule_tuple=(tuple_,)),
+        evse_charge_parameter=din.DcEvseChargeParameter(
+            dc_evse_status=status(isolation=din.IsolationLevel.Invalid),
+            evse_maximum_current_limit=amperes(max_a),
+            evse_maximum_power_limit=watts(50_000),
+            evse_maximum_voltage_limit=volts(500),
+            evse_minimum_current_limit=amperes(1),
+            evse_minimum_voltage_limit=volts(150),
+            evse_peak_current_ripple=amperes(1),
+        ),
+    )
+
+
+def discovery() -> din.ServiceDiscoveryRes:
+    tag = din.ServiceTag(service_id=1, service_category=din.ServiceCategory.EVCharging)
+    return din.ServiceDiscoveryRes(
+        response_code=OK,
+        payment_options=din.PaymentOptions(
+            payment_option=(din.PaymentOption.ExternalPayment,)
+        ),
+        charge_service=din.ServiceCharge(
+            service_tag=tag,
+            free_service=False,
+            energy_transfer_type=din.EvseSupportedEnergyTransferType.DC_extended,
+        ),
+    )
+
+
+def current(
+    evse: din.DcEvseStatus, voltage_v: float, current_a: float
+) -> din.CurrentDemandRes:
+    return din.CurrentDemandRes(
+        response_code=OK,
+        dc_evse_status=evse,
+        evse_present_voltage=volts(voltage_v),
+        evse_present_current=amperes(current_a),
+        evse_current_limit_achieved=False,
+        evse_voltage_limit_achieved=False,
+        evse_power_limit_achieved=False,
+    )
+
+
+@dataclass
+class Station:
+    """Answers by the table ``special`` first, then honestly."""
+
+    evse: din.DcEvseStatus = field(default_factory=status)
+    reported_v: float = 350.0
+    reported_a: float = 0.0
+    special: dict[str, Callable[[], din.Response | None]] = field(default_factory=dict)
+
+    def answer(self, request: din.BodyElement) -> din.Response | None:
+        name = type(request).__name__.removesuffix("Req")
+        special = self.special.get(name)
+        return special() if special else self.honest(name)
+
+    def honest(self, name: str) -> din.Response:
+        present_v, evse = volts(self.reported_v), self.evse
+        answers: Mapping[str, Callable[[], din.Response]] = {
+            "SessionSetup": lambda: din.SessionSetupRes(
+                response_code=din.ResponseCode.OK_NewSessionEstablished, evse_id=b"Z"
+            ),
+            "ServiceDiscovery": discovery,
+            "ServicePaymentSelection": lambda: din.ServicePaymentSelectionRes(
+                response_code=OK
+            ),
+            "ContractAuthentication": lambda: din.ContractAuthenticationRes(
+                response_code=OK, evse_processing=FINISHED
+            ),
+            "ChargeParameterDiscovery": parameters,
+            "CableCheck": lambda: din.CableCheckRes(
+                response_code=OK, dc_evse_status=evse, evse_processing=FINISHED
+            ),
+            "PreCharge": lambda: din.PreChargeRes(
+                response_code=OK, dc_evse_status=evse, evse_present_voltage=present_v
+            ),
+            "PowerDelivery": lambda: din.PowerDeliveryRes(
+                response_code=OK, evse_status=evse
+            ),
+            "CurrentDemand": lambda: current(evse, self.reported_v, self.reported_a),
+            "WeldingDetection": lambda: din.WeldingDetectionRes(
+                response_code=OK, dc_evse_status=evse, evse_present_voltage=volts(20)
+            ),
+            "SessionStop": lambda: din.SessionStopRes(response_code=OK),
+        }
+        return answers[name]()
+
+
+@dataclass
+class Road:
+    """Car and station in one virtual time. ``log`` holds (time, action)."""
+
+    settings: DinSettings = field(default_factory=DinSettings)
+    station: Station = field(default_factory=Station)
+    latency_s: float = 0.02
+    now: float = 0.0
+    fact: InletFact = field(default_factory=lambda: InletFact(350.0, 0.0, 40.0, 350.0))
+    follows: bool = True  # the current follows the target, as a good supply's does
+    log: list[tuple[float, Action]] = field(default_factory=list)
+    session_id: bytes = SESSION_ID
+
+    def __post_init__(self) -> None:
+        self.car = DinEvcc(self.settings)
+        self._inbox: list[tuple[float, object]] = []
+        self._is_joined = False
+        self.tell(self.fact)
+        self.tell(Connected())
+
+    def tell(self, event: Event) -> None:
+        self._perform(self.car.handle(event, self.now))
+
+    def measure(self, **changes: float) -> None:
+        self.fact = replace(self.fact, **changes)
+        self.tell(self.fact)
+
+    def step(self) -> bool:
+        """Go to the next moment at which something happens; False: nothing will."""
+        times = [at for at, _ in self._inbox[:1]]
+        times += [] if self.car.deadline is None else [self.car.deadline]
+        if not times:
+            return False
+        self.now = max(self.now, min(times))
+        if self._inbox and self._inbox[0][0] <= self.now:
+            self.tell(ResponseIn(self._inbox.pop(0)[1]))
+        self._perform(self.car.tick(self.now))
+        return True
+
+    def run(
+        self, until: Callable[[], bool] = lambda: False, most: int = 20_000
+    ) -> None:
+        while most and not until() and self.step():
+            most -= 1
+
+    def run_to(self, request: str, count: int = 1) -> None:
+        """Run until the car has sent this request so many times."""
+        self.run(lambda: self.requests().count(request) >= count)
+
+    def requests(self) -> list[str]:
+        return [
+            type(body).__name__.removesuffix("Req") for _, body in self.sent_bodies()
+        ]
+
+    def sent_bodies(self) -> list[tuple[float, din.BodyElement]]:
+        bodies = []
+        for at, action in self.log:
+            if isinstance(action, SendRequest):
+                message = action.message
+                assert isinstance(message, din.V2gMessage)
+                assert message.body is not None
+                bodies.append((at, message.body))
+        return bodies
+
+    def times(self, request: str) -> list[float]:
+        name = f"{request}Req"
+        return [at for at, body in self.sent_bodies() if type(body).__name__ == name]
+
+    def actions(self) -> list[Action]:
+        """All actions but messages."""
+        return [a for _, a in self.log if not isinstance(a, SendRequest)]
+
+    @property
+    def ending(self) -> SessionEnded:
+        ended = [a for a in self.actions() if isinstance(a, SessionEnded)]
+        assert len(ended) == 1
+        assert self.actions()[-2:] == [Disconnect(), ended[0]]
+        return ended[0]
+
+    def _perform(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            self.log.append((self.now, action))
+            if isinstance(action, SetEvContactor):
+                self._is_joined = action.closed
+            if isinstance(action, SendRequest):
+                self._answer(action.message)
+
+    def _answer(self, message: object) -> None:
+        assert isinstance(message, din.V2gMessage)
+        assert message.body is not None
+        if self.follows:
+            self._flow(message.body)
+        body = self.station.answer(message.body)
+        if body is not None:
+            header = din.MessageHeader(session_id=self.session_id)
+            answer = din.V2gMessage(header=header, body=body)
+            self._inbox.append((self.now + self.latency_s, answer))
+
+    def _flow(self, request: din.BodyElement) -> None:
+        """Let the current be what was asked for."""
+        if isinstance(request, din.CurrentDemandReq):
+            self.station.reported_a = request.ev_target_current.si
+        elif not self._is_joined or isinstance(request, din.PowerDeliveryReq):
+            self.station.reported_a = 0.0
+        self.measure(current_a=self.station.reported_a)
