@@ -32,8 +32,13 @@ class VsSwVerCnf(Mme):
     mmvs: ClassVar[tuple[int, ...]] = _VENDOR
     mstatus: Annotated[int, u8(20)] = MSTATUS_OK
     device_class: Annotated[int, u8(21)]
-    version: Annotated[bytes, text(22, 254)]  # ASCII, MAC-<chip>-<version>
+    version: Annotated[bytes, text(22, 254)]  # MAC-<chip>-<version>, perhaps a NUL
     ident: Annotated[int, u32(277)]
+
+    @property
+    def firmware(self) -> str:
+        """Return the version as people read it."""
+        return self.version.rstrip(b"\0").decode("ascii", "replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

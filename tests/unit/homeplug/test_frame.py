@@ -145,6 +145,17 @@ def test_a_version_text_is_cut_at_its_length_byte() -> None:
     assert frame.mme.version == b"MAC"
 
 
+@pytest.mark.parametrize(
+    ("version", "firmware"),
+    [(b"MAC-QCA7005-1\0", "MAC-QCA7005-1"), (b"\xff\0", "\ufffd"), (b"", "")],
+)
+def test_firmware_is_readable_whatever_the_modem_says(
+    version: bytes, firmware: str
+) -> None:
+    cnf = qualcomm.VsSwVerCnf(device_class=0x22, version=version, ident=0)
+    assert cnf.firmware == firmware
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_parsed_or_dropped(raw: bytes) -> None:
     frame = parse(raw)
