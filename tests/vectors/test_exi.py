@@ -15,32 +15,34 @@ HERE = Path(__file__).parent
 BY_HAND = HERE / "exi_by_hand.jsonl"
 FOREIGN = HERE.parents[2] / "shared" / "vectors" / "exi"
 SPOKEN = ("app.jsonl", "din.jsonl")
-PACKED = json.loads(BY_HAND.read_text(encoding="utf-8").splitlines()[0])
+VECTORS = [json.loads(line) for line in BY_HAND.read_text("utf-8").splitlines()]
+PACKED = VECTORS[0]
 
 needs_foreign = pytest.mark.skipif(
     not FOREIGN.is_dir(), reason="../shared/vectors/exi is not beside this repository"
 )
 
 
-@pytest.mark.parametrize(
-    "line",
-    BY_HAND.read_text(encoding="utf-8").splitlines(),
-    ids=lambda line: json.loads(line)["id"],
-)
-def test_vector_derived_by_hand_is_met(line: str) -> None:
-    assert check_line(line) == ("", "")
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
+def test_vector_derived_by_hand_is_met(vector: dict[str, str]) -> None:
+    assert check_line(json.dumps(vector)) == ("", "")
 
 
-@pytest.mark.parametrize(
-    "line",
-    BY_HAND.read_text(encoding="utf-8").splitlines(),
-    ids=lambda line: json.loads(line)["id"],
-)
-def test_bits_written_by_hand_are_the_octets_beside_them(line: str) -> None:
-    vector = json.loads(line)
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
+def test_bits_written_by_hand_are_the_octets_beside_them(
+    vector: dict[str, str],
+) -> None:
     bits = vector["bits"].replace(" ", "")
     padded = bits + "0" * (-len(bits) % 8)
     assert int(padded, 2).to_bytes(len(padded) // 8, "big").hex() == vector["exi"]
+
+
+@pytest.mark.parametrize(
+    "vector", [v for v in VECTORS if "canonical" in v], ids=lambda vector: vector["id"]
+)
+def test_tolerated_form_is_noted(vector: dict[str, str]) -> None:
+    _, notes = codec(vector["protocol"]).decode_with_notes(bytes.fromhex(vector["exi"]))
+    assert notes == (vector["class"],)
 
 
 @needs_foreign
