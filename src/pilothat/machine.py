@@ -38,7 +38,11 @@ class Machine(Protocol[Event_contra, Action_co]):
 
 def earliest(*deadlines: float | None) -> float | None:
     """Return the first of several deadlines; None when there is none."""
-    return min((d for d in deadlines if d is not None), default=None)
+    first: float | None = None
+    for deadline in deadlines:
+        if deadline is not None and (first is None or deadline < first):
+            first = deadline
+    return first
 
 
 def is_due(deadline: float | None, now: float) -> bool:

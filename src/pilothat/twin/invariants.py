@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pilothat.pilot.levels import PilotLevel, classify
+from pilothat.pilot.levels import PilotLevel, PilotSample, classify
 from pilothat.plant import SAFE_V, Setpoint
 from pilothat.power.limits import trip_voltage_v
 from pilothat.station.phases import Phase
@@ -45,10 +45,21 @@ class Invariants:
 
     def check(self) -> None:
         """Look at everything."""
-        self._look_at_pilot()
         for name, holds in self._rules:
             if not holds():
                 self._broken(name)
+
+    def pilot_is(self, sample: PilotSample) -> None:
+        """Note what is really on the pilot, not what the guard makes of it."""
+        level, now = classify(sample.high_v), self._world.now
+        if level in (PilotLevel.C, PilotLevel.D):
+            self._left_c_at = None
+        elif self._left_c_at is None:
+            self._left_c_at = now
+        if level is not PilotLevel.A:
+            self._unplugged_at = None
+        elif self._unplugged_at is None:
+            self._unplugged_at = now
 
     def commanded(self, setpoint: Setpoint) -> None:
         """Look at a set-point for the supply."""
@@ -69,9 +80,8 @@ class Invariants:
         """Note a new connection: nothing is owed on it."""
         self._asked_at.clear()
 
-    def asked(self, event: object) -> None:
+    def asked(self) -> None:
         """Note a request that reached the station."""
-        del event
         if self._world.station.talk.is_connected:
             self._asked_at.append(self._world.now)
 
@@ -84,22 +94,10 @@ class Invariants:
 
     def _broken(self, what: str) -> None:
         world = self._world
-        told = f"{what} (phase {world.station.phase.value}, path {world.station.path.phase.value})"
+        station = world.station
+        told = f"{what} ({station.phase.value}, path {station.path.phase.value})"
         if len(self.violations) < _MAX_VIOLATIONS:
             self.violations.append(f"t={world.now:.4f} s: {told}")
-
-    def _look_at_pilot(self) -> None:
-        world = self._world
-        level = classify(world.bench.pilot(world.now).high_v)
-        is_asking = level in (PilotLevel.C, PilotLevel.D)
-        if is_asking:
-            self._left_c_at = None
-        elif self._left_c_at is None:
-            self._left_c_at = world.now
-        if level is not PilotLevel.A:
-            self._unplugged_at = None
-        elif self._unplugged_at is None:
-            self._unplugged_at = world.now
 
     def _is_driven_rightly(self) -> bool:
         guard = self._world.guard

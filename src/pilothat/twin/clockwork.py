@@ -1,0 +1,79 @@
+"""Virtual time: a heap of calls and the deadlines of machines.
+
+``now`` jumps from one due moment to the next. Calls at the same moment come in the
+order in which they were asked for, machines after them in theirs.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from math import inf
+
+Call = Callable[[], None]
+
+
+class Actor:
+    """A machine, and when it is due.
+
+    Its deadline is read again only after ``touch``: whoever gives it an event says so.
+    """
+
+    __slots__ = ("_ask", "_at", "_is_stale", "turn")
+
+    def __init__(self, turn: Call, ask: Callable[[], float | None]) -> None:
+        self.turn = turn
+        self._is_stale = True
+        self._ask = ask
+        self._at = inf
+
+    def touch(self) -> None:
+        """Note that the deadline may have changed."""
+        self._is_stale = True
+
+    def at(self) -> float:
+        """Return the time of the next turn."""
+        if self._is_stale:
+            self._is_stale = False
+            at = self._ask()
+            self._at = inf if at is None else at
+        return self._at
+
+
+class Clockwork:
+    """The time of a world."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._heap: list[tuple[float, int, Call]] = []
+        self._order = 0
+        self._actors: list[Actor] = []
+
+    def actor(self, turn: Call, ask: Callable[[], float | None]) -> Actor:
+        """Add a machine: what to do when it is due, and how to learn when that is."""
+        actor = Actor(turn, ask)
+        self._actors.append(actor)
+        return actor
+
+    def after(self, delay_s: float, call: Call) -> None:
+        """Have something called later."""
+        self._order += 1
+        heapq.heappush(self._heap, (self.now + delay_s, self._order, call))
+
+    def step(self, limit_s: float = inf) -> bool:
+        """Do the next thing that is due; False when none is until the limit."""
+        at = self._heap[0][0] if self._heap else inf
+        first: Actor | None = None
+        for actor in self._actors:
+            actor_at = actor.at()
+            if actor_at < at:
+                at, first = actor_at, actor
+        if at > limit_s:
+            return False
+        self.now = max(self.now, at)
+        if first is None:
+            heapq.heappop(self._heap)[2]()
+        else:
+            first.touch()
+            first.turn()
+        return True
