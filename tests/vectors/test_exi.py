@@ -18,6 +18,12 @@ SPOKEN = ("app.jsonl", "din.jsonl")
 VECTORS = [json.loads(line) for line in BY_HAND.read_text("utf-8").splitlines()]
 PACKED = VECTORS[0]
 
+CAPTURES = sorted((HERE.parents[2] / "shared" / "captures").glob("*_din_*.jsonl"))
+FRAMES = 200  # of each session: all before the loop, and some of it
+
+needs_captures = pytest.mark.skipif(
+    not CAPTURES, reason="../shared/captures is not beside this repository"
+)
 needs_foreign = pytest.mark.skipif(
     not FOREIGN.is_dir(), reason="../shared/vectors/exi is not beside this repository"
 )
@@ -72,6 +78,20 @@ def test_tolerated_foreign_vectors_decode_and_encode_to_the_canonical_form() -> 
 def test_vectors_of_other_protocols_are_counted_by_name_and_not_passed() -> None:
     report = check_files([FOREIGN / "iso20-acdp.jsonl", FOREIGN / "xmldsig.jsonl"])
     assert report == Report(0, 0, (), (("iso20-acdp", 149), ("xmldsig", 329)))
+
+
+@needs_captures
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_frames_of_real_cars_decode_and_encode_to_the_same_octets(path: Path) -> None:
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()[1:]]
+    frames = [x for x in lines if x["layer"] == "v2gtp"][:FRAMES]
+    octets = [bytes.fromhex(x["hex"]) for x in frames if x["from"] == "ev"]
+    codecs = [codec("app"), *[codec("din")] * (len(octets) - 1)]
+    written = [c.encode(c.decode(data)) for c, data in zip(codecs, octets, strict=True)]
+    assert [
+        data[: len(out)] for data, out in zip(octets, written, strict=True)
+    ] == written
+    assert max(len(a) - len(b) for a, b in zip(octets, written, strict=True)) <= 1
 
 
 WRONG_LINES = {

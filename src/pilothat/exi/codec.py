@@ -76,9 +76,11 @@ class Codec:
     def prepare(self) -> None:
         """Prepare all types now, not each when it is first used."""
         waiting = [root.cls for root in self.grammar.roots]
+        done: dict[type, None] = {}
         while waiting:
             cls = waiting.pop()
-            if cls not in self._types or not self._types[cls].is_ready:
+            if cls not in done:
+                done[cls] = None
                 self._type(cls).prepare()
                 waiting += _parts(cls)
 

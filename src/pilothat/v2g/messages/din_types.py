@@ -195,23 +195,23 @@ class PhysicalValue:
 
     @classmethod
     def of(
-        cls, number: float, unit: UnitSymbol | None, multiplier: int | None = None
+        cls, value: float, unit: UnitSymbol | None, multiplier: int | None = None
     ) -> Self:
         """Return the nearest value the wire can carry.
 
         multiplier: -3..3; if not given, the one with the finest steps that fits.
         Raises ValueError for a number out of range, or not finite.
         """
-        if not math.isfinite(number):
-            raise ValueError(f"{number} is no physical value")
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is no physical value")
         for power in MULTIPLIERS if multiplier is None else (multiplier,):
             if power not in MULTIPLIERS:
                 raise ValueError(f"multiplier {power} is not in -3..3")
             scale = 10 ** abs(power)
-            value = round(number * scale if power < 0 else number / scale)
-            if -0x8000 <= value <= 0x7FFF:
-                return cls(multiplier=power, unit=unit, value=value)
-        raise ValueError(f"{number} does not fit a physical value")
+            mantissa = round(value * scale if power < 0 else value / scale)
+            if -0x8000 <= mantissa <= 0x7FFF:
+                return cls(multiplier=power, unit=unit, value=mantissa)
+        raise ValueError(f"{value} does not fit a physical value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
