@@ -281,6 +281,29 @@ def test_a_modem_that_comes_back_gets_the_latest_key_and_is_told() -> None:
     assert cable.told()[1:] == [ModemBack(), confirmed]
 
 
+def test_another_modem_may_take_the_place_of_a_lost_one() -> None:
+    cable = Cable().ready()
+    cable.wait(17)
+    assert cable.hear(VERSION, STRANGER) == (set_key(),)
+
+
+def test_a_lost_modem_is_reset_again_in_every_round() -> None:
+    cable = Cable()
+    cable.answers_version = True
+    cable.want(KEY)
+    cable.wait(60)
+    assert len(cable.times(VsRsDevReq)) > 3
+
+
+def test_a_modem_that_refused_before_its_reset_and_is_mute_now_is_silent() -> None:
+    cable = Cable()
+    cable.answers_version = True
+    cable.want(KEY)
+    cable.hear(key_cnf(result=0))
+    cable.wait(12)
+    assert cable.told() == [ModemLost(LossReason.SILENT)]
+
+
 def test_an_answer_after_5_s_still_leads_to_a_confirmed_key() -> None:
     cable = Cable()
     cable.want(KEY)
@@ -340,6 +363,18 @@ def test_the_key_is_set_again_after_a_loss() -> None:
         ModemBack(),
         confirmed,
     ]
+
+
+def test_a_recovered_modem_may_miss_two_beats_again() -> None:
+    cable = Cable().ready()
+    cable.wait(17)
+    cable.hear(VERSION)
+    cable.hear(key_cnf())
+    cable.wait(0.3)
+    cable.hear(VERSION)
+    before = len(cable.told())
+    cable.wait(13)
+    assert len(cable.told()) == before
 
 
 # The link.

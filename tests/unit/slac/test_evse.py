@@ -293,6 +293,15 @@ def test_after_the_last_run_the_ev_may_begin_again_for_10_s(
     assert [r for _, r in bench.failures()] == [SlacFailure.MATCH] * is_late
 
 
+def test_an_ev_that_began_again_has_all_the_time_of_a_first_one() -> None:
+    bench = Bench().reach("parm")
+    bench.wait(0.5 + 9.9)
+    bench.reach("rsp")
+    bench.wait(5)
+    bench.send(match_req())
+    assert bench.matches() == [SlacMatched(EV, RUN)]
+
+
 def test_a_failed_matching_stays_silent_until_the_next_start() -> None:
     bench = Bench()
     bench.wait(50)

@@ -187,6 +187,14 @@ def test_two_modems_with_one_key_join_after_their_time(
     assert joined().can_talk("ev", "evse", now) == is_joined
 
 
+def test_the_later_of_two_keys_begins_the_joining() -> None:
+    medium = line()
+    set_key(medium, "evse", bytes(16), now=0.0)
+    set_key(medium, "ev", bytes(16), now=5.0)
+    assert not medium.can_talk("ev", "evse", 5.4)
+    assert medium.can_talk("ev", "evse", 5.5)
+
+
 def test_other_keys_do_not_join() -> None:
     medium = joined()
     assert not medium.can_talk("ev", "x", 10)
