@@ -111,6 +111,7 @@ def test_physical_value_takes_the_finest_multiplier_that_fits(name: str) -> None
     [
         (32_767_500.0, None),
         (-32_768_501.0, None),
+        (1e307, None),
         (float("nan"), None),
         (float("inf"), None),
         (400.0, -3),

@@ -208,9 +208,9 @@ class PhysicalValue:
             if power not in MULTIPLIERS:
                 raise ValueError(f"multiplier {power} is not in -3..3")
             scale = 10 ** abs(power)
-            mantissa = round(value * scale if power < 0 else value / scale)
-            if -0x8000 <= mantissa <= 0x7FFF:
-                return cls(multiplier=power, unit=unit, value=mantissa)
+            exact = value * scale if power < 0 else value / scale
+            if math.isfinite(exact) and -0x8000 <= round(exact) <= 0x7FFF:
+                return cls(multiplier=power, unit=unit, value=round(exact))
         raise ValueError(f"{value} does not fit a physical value")
 
 
