@@ -1,0 +1,245 @@
+"""The asyncio shell of the station: hands facts in, performs what comes out.
+
+It holds no decision. Four duties: give each fact to the station in the same turn of the
+loop, perform the actions in order, keep one timer at the station's deadline, and write
+the journal. Every 50 ms, after a completed turn, it renews the guard's lease; so a loop
+that hangs loses the contactor within 250 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pilothat.faults import Fault
+from pilothat.guard import SAFE, GuardFact, Lease, PilotFact, Want
+from pilothat.journal import Entry, Recorder
+from pilothat.ports import PowerSupply
+from pilothat.runtime import netwatch
+from pilothat.runtime.guardlink import GuardLink, LinkLostError
+from pilothat.runtime.journalfile import JournalFile
+from pilothat.runtime.plcport import PlcPort
+from pilothat.runtime.sdpport import SdpPort
+from pilothat.runtime.v2gport import V2gPort
+from pilothat.station import actions as wanted
+from pilothat.station.actions import Action
+from pilothat.station.events import (
+    Event,
+    FrameIn,
+    NetworkFact,
+    PlantReport,
+    SdpIn,
+    StopCause,
+    StopRequested,
+)
+from pilothat.station.phases import Phase
+from pilothat.station.station import Station
+
+log = logging.getLogger("pilothat")
+
+RENEW_S = 0.05
+WATCH_S = 1.0  # how often the interface is looked at
+UNCHANGED_S = 0.4  # a reading that repeats itself is passed on this often in a session
+STOP_S = 20.0  # an ordered stop takes no longer
+
+
+@dataclass(slots=True)
+class Ports:
+    """Everything the shell performs with."""
+
+    guard: GuardLink
+    supply: PowerSupply
+    plc: PlcPort
+    sdp: SdpPort
+    interface: netwatch.Interface
+
+
+class Shell:
+    """Run a station until it is told to stop."""
+
+    def __init__(
+        self,
+        station: Station,
+        entropy: Recorder,
+        ports: Ports,
+        journal: JournalFile | None,
+    ) -> None:
+        self.station = station
+        self._entropy = entropy
+        self._ports = ports
+        self._journal = journal
+        self._tcp = V2gPort(ports.interface.index, self.feed)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._want = SAFE
+        self._network = NetworkFact(is_up=False, address=None, tcp_port=0)
+        self._plant_told: tuple[object, float] = (None, 0.0)
+        self._is_stopping = False
+        self._ready = asyncio.Event()
+        self._over = asyncio.Event()
+        self._exit_code = 0
+        self._doers = self._table()
+
+    async def run(self) -> int:
+        """Charge cars until ``stop``; return the exit code."""
+        loop, ports = self._loop, self._ports
+        loop.add_reader(ports.guard, self._hear_guard)
+        loop.add_reader(ports.plc, self._hear_line)
+        loop.add_reader(ports.sdp, self._hear_sdp)
+        self._renew()
+        self._watch()
+        try:
+            await self._over.wait()
+        finally:
+            for port in (ports.guard, ports.plc, ports.sdp):
+                loop.remove_reader(port)
+            self._tcp.close_all()
+            if self._timer:
+                self._timer.cancel()
+        return self._exit_code
+
+    async def ready(self) -> None:
+        """Wait until a car may come."""
+        await self._ready.wait()
+
+    def stop(self) -> None:
+        """Stop in order; a second time at once."""
+        if self._is_stopping:
+            self._end(self._exit_code)
+            return
+        self._is_stopping = True
+        log.info("stopping phase=%s", self.station.phase.value)
+        self.feed(StopRequested(StopCause.SHUTDOWN))
+        self._loop.call_later(STOP_S, self._end, 1)
+        self._end_when_safe()
+
+    def feed(self, event: Event) -> None:
+        """Give the station a fact, and do what it wants."""
+        now = self._loop.time()
+        self._perform(event, self.station.handle(event, now), now)
+
+    # --- the station
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        self._perform(None, self.station.tick(now), now)
+
+    def _perform(
+        self, event: Event | None, actions: Sequence[Action], now: float
+    ) -> None:
+        if self._journal is not None and (event is not None or actions):
+            self._journal.write(Entry(now, event, actions, self._entropy.take()))
+        for action in actions:
+            self._doers[type(action)](action)
+        self._arm()
+        if self.station.phase is Phase.IDLE and not self._ready.is_set():
+            self._ready.set()
+        if self._is_stopping:
+            self._end_when_safe()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.station.deadline
+        if deadline is not None:
+            self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _end_when_safe(self) -> None:
+        if self.station.is_safe and not self._over.is_set():
+            self._end(self._exit_code)
+
+    def _end(self, exit_code: int) -> None:
+        self._exit_code = exit_code
+        self._over.set()
+
+    # --- what is performed
+
+    def _table(self) -> Mapping[type, Callable[..., None]]:
+        ports = self._ports
+        return {
+            Want: self._do_want,
+            wanted.SetOutput: lambda a: ports.supply.command(a.setpoint),
+            wanted.MeasureIsolation: lambda a: ports.supply.measure_isolation(on=a.on),
+            wanted.SendFrame: lambda a: ports.plc.send(a.frame),
+            wanted.SdpOut: lambda a: ports.sdp.send(a.payload, a.host, a.port),
+            wanted.Listen: lambda a: self._tcp.listen(on=a.on),
+            wanted.TcpSend: lambda a: self._tcp.send(a.connection, a.data),
+            wanted.TcpClose: lambda a: self._tcp.close(a.connection),
+            wanted.Raise: lambda a: _log_fault(a.fault),
+            wanted.Publish: lambda a: log.info("%s %s", a.topic.value, a.text),
+        }
+
+    def _do_want(self, want: Want) -> None:
+        self._want = want
+        self._tell_guard()
+
+    def _tell_guard(self) -> None:
+        try:
+            self._ports.guard.send(Lease(self._want))
+        except LinkLostError:
+            self._guard_is_gone()
+
+    # --- what is heard
+
+    def _hear_guard(self) -> None:
+        try:
+            for fact in self._ports.guard.take():
+                if isinstance(fact, PilotFact | GuardFact):
+                    self.feed(fact)
+        except LinkLostError:
+            self._guard_is_gone()
+
+    def _guard_is_gone(self) -> None:
+        if self._over.is_set():
+            return
+        self._loop.remove_reader(self._ports.guard)
+        self._want = SAFE
+        lost = (Fault.GUARD_LOST,)
+        self.feed(GuardFact(False, False, lost))  # noqa: FBT003 - both are off
+        self._end(1)
+
+    def _hear_line(self) -> None:
+        for frame in self._ports.plc.take():
+            self.feed(FrameIn(frame))
+
+    def _hear_sdp(self) -> None:
+        for payload, host, port in self._ports.sdp.take():
+            self.feed(SdpIn(payload, host, port))
+
+    def _renew(self) -> None:
+        """Renew the lease and take a reading, after a completed turn."""
+        self._loop.call_later(RENEW_S, self._renew)
+        self._tell_guard()
+        plant = self._ports.supply.reading()
+        if plant is None:
+            return
+        told, at = self._plant_told
+        is_old = self._loop.time() - at >= UNCHANGED_S
+        is_watched = self.station.talk.session is not None or not self.station.is_safe
+        if plant != told or (is_watched and is_old):
+            self._plant_told = (plant, self._loop.time())
+            self.feed(PlantReport(plant))
+
+    def _watch(self) -> None:
+        """Look at the interface; the kernel tells it no other way without netlink."""
+        self._loop.call_later(WATCH_S, self._watch)
+        name = self._ports.interface.name
+        is_up = netwatch.is_up(name)
+        address = netwatch.link_local(name) if is_up else None
+        was = self._network
+        if (is_up, address) == (was.is_up, was.address):
+            return
+        port = was.tcp_port
+        if address is not None and address != was.address:
+            port = self._tcp.bind(address)
+        self._network = NetworkFact(is_up, address, port)
+        log.info("interface=%s up=%s address=%s", name, is_up, address is not None)
+        self.feed(self._network)
+
+
+def _log_fault(fault: Fault) -> None:
+    row = fault.row
+    log.error("fault=%s %s. %s", fault.name, row.meaning, row.remedy)
