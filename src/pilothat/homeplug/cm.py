@@ -2,13 +2,14 @@
 
 Names as in the HomePlug specification, offsets as on the wire (from the destination
 MAC). Fields that are constant in EV-EVSE matching default to that constant; what a
-receiver must check is a field, whatever is reserved is not.
+receiver must check is a field, whatever is reserved is not. A key has no place in a
+log: no NMK shows in the text of a value, here or in the machines' events.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, NamedTuple
 
 from pilothat.homeplug.field import (
@@ -175,7 +176,7 @@ class CmSlacMatchCnf(Mme):
     evse_mac: Annotated[bytes, octets(63, 6)]
     run_id: Annotated[bytes, octets(69, 8)]
     nid: Annotated[bytes, octets(85, 7)]
-    nmk: Annotated[bytes, octets(93, 16)]
+    nmk: Annotated[bytes, octets(93, 16)] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +193,7 @@ class CmSetKeyReq(Mme):
     cco_capability: Annotated[int, u8(32)] = 0
     nid: Annotated[bytes, octets(33, 7)]
     new_eks: Annotated[int, u8(40)] = NEW_EKS_NMK
-    nmk: Annotated[bytes, octets(41, 16)]
+    nmk: Annotated[bytes, octets(41, 16)] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

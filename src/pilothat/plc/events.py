@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from pilothat.homeplug.events import MmeIn, SendMme
@@ -13,7 +13,7 @@ class SetKey:
     """Program this network; a later SetKey replaces one that is still waiting."""
 
     nid: bytes
-    nmk: bytes
+    nmk: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class KeyConfirmed:
     """The modem has taken the key and answers again."""
 
     nid: bytes
-    nmk: bytes
+    nmk: bytes = field(repr=False)
     modem_mac: bytes
 
 

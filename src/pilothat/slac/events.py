@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from pilothat.homeplug.events import MmeIn, SendMme
@@ -17,7 +17,7 @@ class SlacStart:
     """
 
     nid: bytes
-    nmk: bytes
+    nmk: bytes = field(repr=False)
     modem_mac: bytes | None = None
 
 
@@ -101,7 +101,7 @@ class EvSlacMatched:
     """The EV has a network; its modem needs this key now."""
 
     nid: bytes
-    nmk: bytes
+    nmk: bytes = field(repr=False)
     evse_mac: bytes
 
 

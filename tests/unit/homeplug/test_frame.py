@@ -170,5 +170,24 @@ def test_any_bytes_behind_a_valid_header_are_parsed_or_dropped(
     assert frame is None or type(frame.mme) is type(mme)
 
 
+@pytest.mark.parametrize(
+    "mme",
+    [
+        cm.CmSetKeyReq(nid=b"network", nmk=b"a secret of 16 b"),
+        cm.CmSlacMatchCnf(
+            pev_mac=EV,
+            evse_mac=EVSE,
+            run_id=RUN,
+            nid=b"network",
+            nmk=b"a secret of 16 b",
+        ),
+    ],
+    ids=name_of,
+)
+def test_a_key_shows_in_no_text(mme: Mme) -> None:
+    assert "secret" not in repr(mme)
+    assert b"a secret of 16 b" in build(EV, EVSE, mme)
+
+
 def test_a_mac_is_written_with_colons() -> None:
     assert mac_text(EV) == "02:e0:e0:e0:e0:01"

@@ -206,6 +206,17 @@ def test_wanting_the_same_key_twice_sends_it_once() -> None:
     assert len(cable.times(CmSetKeyReq)) == 1
 
 
+def test_the_key_shows_in_no_text() -> None:
+    secret = SetKey(b"network", b"a secret of 16 b")
+    cable = Cable()
+    cable.want(secret)
+    cable.hear(key_cnf())
+    cable.wait(0.3)
+    cable.hear(VERSION)
+    assert cable.told() == [KeyConfirmed(secret.nid, secret.nmk, MODEM)]
+    assert "secret" not in repr((secret, cable.log))
+
+
 # The repair ladder.
 
 

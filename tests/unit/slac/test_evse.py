@@ -763,6 +763,12 @@ def test_an_ev_that_falls_silent_is_given_up_at_every_step(step: str) -> None:
     assert len(bench.failures()) == 1
 
 
+def test_the_key_shows_in_no_text() -> None:
+    bench = Bench(start=SlacStart(nid=NID, nmk=b"a secret of 16 b")).reach("match")
+    assert "secret" not in repr((KEY, bench.log))
+    assert "secret" not in repr(SlacStart(nid=NID, nmk=b"a secret of 16 b"))
+
+
 def test_an_early_or_repeated_tick_is_harmless() -> None:
     bench = Bench().reach("ind")
     assert bench.machine.tick(bench.now) == ()
