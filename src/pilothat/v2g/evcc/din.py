@@ -315,10 +315,9 @@ class DinEvcc:
 
     def _lose(self, now: float, reason: str) -> Sequence[Action]:
         """Stop without another word."""
-        ending = self._ending or Ending(Outcome.ABORTED, reason)
-        if ending.is_lost:
+        if self._ending is not None and self._ending.is_lost:
             return ()
-        self._ending = replace(ending, is_lost=True)
+        self._ending = rules.lost(self._ending, self.state, reason)
         return (*self._grip.warn(), *self._open(now))
 
     def _open(self, now: float) -> Sequence[Action]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pilothat.v2g.evcc.events import InletFact, Outcome
@@ -83,6 +83,16 @@ def way_out(state: State, ending: Ending, habits: DinHabits) -> State:
     if state is State.PRECHARGE and habits.leaves_precharge_by_power_off:
         return State.POWER_OFF
     return State.GOODBYE
+
+
+def lost(ending: Ending | None, state: State, reason: str) -> Ending:
+    """Return the ending when nothing can be said any more.
+
+    Once the power was off in order, the session keeps the ending it has.
+    """
+    if ending is not None and state in (State.WELDING, State.GOODBYE):
+        return replace(ending, is_lost=True)
+    return Ending(Outcome.ABORTED, reason, is_lost=True)
 
 
 def limit_s(state: State, timers: DinTimers) -> float | None:

@@ -111,6 +111,26 @@ def test_s2_closes_after_the_parameters_and_before_the_cable_check() -> None:
     assert at["SetS2"] < road.times("CableCheck")[0]
 
 
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        (State.RAMP_DOWN, Outcome.ABORTED),
+        (State.POWER_OFF, Outcome.ABORTED),
+        (State.WELDING, Outcome.CHARGED),
+        (State.GOODBYE, Outcome.CHARGED),
+    ],
+)
+def test_a_loss_after_power_off_does_not_spoil_the_charge(
+    state: State, outcome: Outcome
+) -> None:
+    road = charging()
+    road.measure(soc_pct=80.0)
+    road.run(lambda: road.car.state is state)
+    road.tell(Disconnected())
+    road.run()
+    assert road.ending.outcome is outcome
+
+
 def test_the_first_request_carries_the_setup_id_and_the_rest_the_stations() -> None:
     road = charging()
     ids = [
@@ -280,16 +300,15 @@ def test_a_failed_code_opens_everything_and_says_goodbye(message: str) -> None:
 
 @pytest.mark.parametrize("message", WAY_IN[1:])
 def test_a_wrong_session_id_ends_without_a_word(message: str) -> None:
-    road = Road()
+    station = Station(special={message: lambda: None})
+    road = Road(station=station)
     road.run_to(message)
-    road.session_id = b"other"
-    answer = road.station.honest(message)
-    road.run(lambda: False, most=1)
     header = din.MessageHeader(session_id=b"other")
-    road.tell(ResponseIn(din.V2gMessage(header=header, body=answer)))
+    answer = din.V2gMessage(header=header, body=station.honest(message))
+    road.tell(ResponseIn(answer))
     road.run()
-    assert road.ending.outcome is not Outcome.CHARGED
-    assert road.requests()[-1] != "SessionStop"
+    assert road.ending == SessionEnded(Outcome.ABORTED, "a wrong session id")
+    assert road.requests()[-1] == message
 
 
 @pytest.mark.parametrize(
