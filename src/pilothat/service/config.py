@@ -81,7 +81,7 @@ KEYS: Sequence[Key] = (
         "authorisation",
         str,
         "free",
-        "free: every car may charge; ask: wait for `pilothat authorize`",
+        "free: every car may charge; ask: wait for SIGUSR1 (sent by a button)",
         choices=("free", "ask"),
     ),
     Key(
@@ -100,8 +100,8 @@ KEYS: Sequence[Key] = (
         "pilot",
         "ventilation",
         bool,
-        False,
-        "the room has ventilation: cars that ask for it (state D) may charge",
+        default=False,
+        why="the room has ventilation: cars that ask for it (state D) may charge",
     ),
     Key(
         "slac",
@@ -117,8 +117,8 @@ KEYS: Sequence[Key] = (
         "slac",
         "strict_ids",
         bool,
-        True,
-        "ignore cars that fill the unused ID fields (one vendor's demo does)",
+        default=True,
+        why="ignore cars that fill the unused ID fields (one vendor's demo does)",
     ),
     Key(
         "slac",

@@ -1,0 +1,128 @@
+"""Be a car: SLAC, SDP and a DIN session against any charger on an interface.
+
+    pilothat ev --interface eth1 --bench /tmp/pilothat-bench.sock
+    pilothat ev --interface eth1 --car ioniq28      a charger with a pilot of its own
+
+With --bench the car is plugged into a station whose board is the twin. Without, it
+believes that it sees 5 %, so the charger's pilot must be brought to B and C by other
+means. Ctrl-C ends the charge as the driver does, a second one pulls the plug.
+Exit code 0 only when the charge came to its goal or was stopped in order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from pilothat.errors import PilotHatError
+from pilothat.runtime import netwatch
+from pilothat.runtime.evshell import ADDRESS_S, EvShell
+from pilothat.runtime.twinbench import CableEnd
+from pilothat.service.cars import add_car_argument, chosen_car
+from pilothat.twin.car import Car
+from pilothat.v2g.evcc.events import Outcome
+
+log = logging.getLogger("pilothat.ev")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument(
+        "--interface", required=True, metavar="IF", help="interface of the car's modem"
+    )
+    parser.add_argument(
+        "--bench", metavar="SOCKET", help="bench of a station with the twin board"
+    )
+    add_car_argument(parser)
+    parser.add_argument("--soc", type=float, metavar="PCT", help="state of charge")
+    parser.add_argument(
+        "--stop-after", type=float, metavar="S", help="the driver stops after S seconds"
+    )
+    parser.add_argument(
+        "--pull-after", type=float, metavar="S", help="the plug is pulled after S s"
+    )
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    return asyncio.run(_drive(options))
+
+
+async def _drive(options: argparse.Namespace) -> int:
+    interface = netwatch.find(options.interface)
+    profile = chosen_car(options.car)
+    if options.soc is not None:
+        profile = replace(
+            profile, battery=replace(profile.battery, soc_pct=options.soc)
+        )
+    car = Car(profile, interface.mac, os.urandom)
+    with contextlib.ExitStack() as stack:
+        cable = _cable(options.bench)
+        if cable is not None:
+            stack.enter_context(contextlib.closing(cable))
+        shell = EvShell(car, interface, cable)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, shell.stop, "the driver")
+        if options.stop_after is not None:
+            loop.call_later(options.stop_after, shell.stop, "the driver")
+        if options.pull_after is not None:
+            loop.call_later(options.pull_after, shell.pull)
+        try:
+            await shell.run()
+        except TimeoutError as error:
+            raise PilotHatError(
+                f"no usable link-local address within {ADDRESS_S:.0f} s",
+                where=interface.name,
+                remedy="Is it up? Does a network manager take the address away?",
+            ) from error
+    return _report(car, as_json=options.json)
+
+
+def _cable(bench: str | None) -> CableEnd | None:
+    if bench is None:
+        return None
+    if not Path(bench).is_socket():
+        raise PilotHatError(
+            "no bench there",
+            where=bench,
+            remedy="Start the station first, with board.socket set to it",
+        )
+    return CableEnd(bench)
+
+
+def _report(car: Car, *, as_json: bool) -> int:
+    summary = car.summary
+    is_good = summary.outcome in (Outcome.CHARGED, Outcome.STOPPED)
+    told = {
+        "outcome": summary.outcome.value if summary.outcome else "none",
+        "reason": summary.reason,
+        "energy_wh": round(summary.energy_wh, 1),
+        "soc_pct": round(summary.soc_pct, 2),
+        "requests": summary.requests,
+        "responses": summary.responses,
+        "phases": [
+            {"phase": entry.phase, "at_s": round(entry.at - summary.phases[0].at, 3)}
+            for entry in summary.phases
+        ],
+    }
+    if as_json:
+        sys.stdout.write(json.dumps(told) + "\n")
+    else:
+        sys.stdout.write(
+            f"{told['outcome']}: {told['reason']}; {summary.energy_wh:.0f} Wh, "
+            f"battery at {summary.soc_pct:.1f} %, {summary.requests} requests\n"
+        )
+    return 0 if is_good else 1

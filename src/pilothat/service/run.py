@@ -1,0 +1,203 @@
+"""Run the station: headless, until SIGTERM, which stops in order first.
+
+    pilothat run --example > station.toml     every setting with its meaning
+    pilothat run --config station.toml
+
+SIGTERM or Ctrl-C stops a charge in order, a second one at once. SIGUSR1 authorises the
+car that waits (station.authorisation = "ask"), SIGUSR2 stops the charge as a user does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pilothat.errors import PilotHatError
+from pilothat.journal import Recorder
+from pilothat.plant import Ratings
+from pilothat.runtime import netwatch
+from pilothat.runtime.boards import open_supply
+from pilothat.runtime.guardlink import GuardLink, pair
+from pilothat.runtime.journalfile import JournalFile
+from pilothat.runtime.plcport import PlcPort
+from pilothat.runtime.sdpport import SdpPort
+from pilothat.runtime.shell import Ports, Shell
+from pilothat.service import config
+from pilothat.service.config import Settings
+from pilothat.slac.settings import SlacSettings
+from pilothat.station.events import Authorised, StopCause, StopRequested
+from pilothat.station.settings import StationSettings
+from pilothat.station.station import Station
+from pilothat.v2g.quirks import CONFORMANCE, FIELD
+from pilothat.v2g.secc.din import DinSettings
+
+log = logging.getLogger("pilothat")
+
+GUARD_ENDS_S = 2.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML)")
+    parser.add_argument(
+        "--example", action="store_true", help="print a settings file and end"
+    )
+    parser.add_argument("--check", action="store_true", help="check the file and end")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log everything")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if options.example:
+        sys.stdout.write(config.example())
+        return 0
+    if options.config is None:
+        sys.stderr.write("pilothat run: --config FILE is needed, or --example\n")
+        return 2
+    settings = config.load(options.config)
+    if options.check:
+        sys.stdout.write(f"{options.config}: good\n")
+        return 0
+    level = logging.DEBUG if options.verbose else logging.INFO
+    logging.basicConfig(
+        level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    return asyncio.run(_serve(settings))
+
+
+def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
+    """Return the station's settings from the file's."""
+    is_tolerant = settings.text("v2g.profile") == "field"
+    return StationSettings(
+        host_mac=host_mac,
+        ratings=Ratings(
+            max_v=settings.number("limits.max_v"),
+            min_v=settings.number("limits.min_v"),
+            max_a=settings.number("limits.max_a"),
+            min_a=settings.number("limits.min_a"),
+            max_w=settings.number("limits.max_w"),
+        ),
+        din=DinSettings(
+            evse_id=bytes.fromhex(settings.text("station.evse_id")),
+            quirks=FIELD if is_tolerant else CONFORMANCE,
+        ),
+        slac=SlacSettings(
+            attn_rx_db=int(settings.number("slac.attn_rx_db")),
+            strict_ids=settings.flag("slac.strict_ids"),
+        ),
+        has_ventilation=settings.flag("pilot.ventilation"),
+        is_free=settings.text("station.authorisation") == "free",
+        retries=int(settings.number("slac.retries")),
+    )
+
+
+async def _serve(settings: Settings) -> int:
+    """Bring everything up, run, and take it down whatever happens."""
+    interface = netwatch.find(settings.text("station.interface"))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_only_one(interface.name))
+        plc = stack.enter_context(contextlib.closing(PlcPort(interface.name)))
+        sdp = stack.enter_context(
+            contextlib.closing(SdpPort(interface.name, interface.index))
+        )
+        journal = _journal(settings)
+        if journal is not None:
+            stack.enter_context(contextlib.closing(journal))
+        guard = stack.enter_context(_guard(settings))
+        options = {"socket": settings.text("board.socket")}
+        supply = stack.enter_context(
+            contextlib.closing(open_supply(settings.text("supply.driver"), options))
+        )
+        entropy = Recorder(os.urandom)
+        made = station_settings(settings, interface.mac)
+        ports = Ports(guard, supply, plc, sdp, interface)
+        shell = Shell(Station(made, entropy), entropy, ports, journal)
+        _hear_signals(shell)
+        announcing = asyncio.create_task(_announce(shell, interface.name))
+        try:
+            return await shell.run()
+        finally:
+            announcing.cancel()
+
+
+async def _announce(shell: Shell, interface: str) -> None:
+    await shell.ready()
+    log.info("ready interface=%s", interface)
+
+
+def _hear_signals(shell: Shell) -> None:
+    loop = asyncio.get_running_loop()
+    user_stop = StopRequested(StopCause.USER)
+    allowed = Authorised(is_granted=True, by="signal")
+    loop.add_signal_handler(signal.SIGTERM, shell.stop)
+    loop.add_signal_handler(signal.SIGINT, shell.stop)
+    loop.add_signal_handler(signal.SIGUSR1, shell.feed, allowed)
+    loop.add_signal_handler(signal.SIGUSR2, shell.feed, user_stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _journal(settings: Settings) -> JournalFile | None:
+    folder = settings.text("station.journal")
+    return JournalFile(Path(folder)) if folder else None
+
+
+@contextlib.contextmanager
+def _only_one(interface: str) -> Iterator[None]:
+    """Hold the lock of an interface: two stations on one would fight over its modem.
+
+    Interfaces of another network namespace are others, though of the same name.
+    """
+    space = Path("/proc/self/ns/net").stat().st_ino
+    path = Path(tempfile.gettempdir()) / f"pilothat-{interface}-{space}.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise PilotHatError(
+                f"another station (process {file.read().strip()}) runs here",
+                where=interface,
+                remedy="Stop it first",
+            ) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def _guard(settings: Settings) -> Iterator[GuardLink]:
+    """Run the guard process as long as we need it."""
+    ours, theirs = pair()
+    ventilation = "yes" if settings.flag("pilot.ventilation") else "no"
+    command = [
+        sys.executable,
+        "-m",
+        "pilothat.runtime.guardproc",
+        str(theirs.fileno()),
+        settings.text("board.driver"),
+        f"socket={settings.text('board.socket')}",
+        f"ventilation={ventilation}",
+    ]
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    theirs.close()
+    link = GuardLink(ours)
+    try:
+        yield link
+    finally:
+        link.close()
+        try:
+            process.wait(GUARD_ENDS_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
