@@ -38,6 +38,7 @@ from pilothat.station.events import (
 )
 from pilothat.twin.carcable import CarCable
 from pilothat.twin.carevents import (
+    UNDERWAY,
     CarAction,
     CarEvent,
     InletReading,
@@ -54,7 +55,7 @@ from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp
 from pilothat.v2g.evcc import events as ev
 from pilothat.v2g.evcc.din import DinEvcc
-from pilothat.v2g.evcc.din_rules import State as DinState
+from pilothat.v2g.evcc.din_rules import has_begun
 from pilothat.v2g.evcc.handshake import DIN, Chosen, Handshake
 from pilothat.v2g.evcc.line import Line
 from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
@@ -72,14 +73,6 @@ __all__ = [
     "TcpConnect",
     "Unplug",
 ]
-
-_UNDERWAY = (
-    Phase.MATCHING,
-    Phase.JOINING,
-    Phase.SEARCHING,
-    Phase.CONNECTING,
-    Phase.HANDSHAKE,
-)
 
 
 class Car:
@@ -216,10 +209,7 @@ class Car:
         text = self.phase_text
         if not self._journal or self._journal[-1].phase != text:
             self._journal.append(PhaseEntry(now, text))
-        if isinstance(self._dialog, DinEvcc) and self._dialog.state not in (
-            DinState.IDLE,
-            DinState.SETUP,
-        ):
+        if isinstance(self._dialog, DinEvcc) and has_begun(self._dialog.state):
             self._setup_by = None
         actions, self._out = tuple(self._out), []
         return actions
@@ -235,7 +225,7 @@ class Car:
         was_digital, self._pilot = self._pilot.is_digital, seen
         if seen.is_digital == was_digital:
             return
-        if not seen.is_digital and self.phase in _UNDERWAY:
+        if not seen.is_digital and self.phase in UNDERWAY:
             self._stop_talking(now)
             self._enter(Phase.PLUGGED, now)
         self._tell(seen, now)

@@ -93,6 +93,15 @@ class Phase(Enum):
     RESTING = "done"
 
 
+UNDERWAY = (
+    Phase.MATCHING,
+    Phase.JOINING,
+    Phase.SEARCHING,
+    Phase.CONNECTING,
+    Phase.HANDSHAKE,
+)  # to a session, without one yet
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseEntry:
     """A phase and when it began."""

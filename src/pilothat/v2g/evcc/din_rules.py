@@ -74,6 +74,11 @@ _STOP_CODES: Mapping[din.DcEvseStatusCode, Outcome] = {
 _ISOLATED = (din.IsolationLevel.Valid, din.IsolationLevel.Warning)
 
 
+def has_begun(state: State) -> bool:
+    """Whether the station has answered the session set-up."""
+    return state not in (State.IDLE, State.SETUP)
+
+
 def way_out(state: State, ending: Ending, habits: DinHabits) -> State:
     """Return where the road to the end begins, from a stoppable state."""
     if state is State.CHARGING and ending.ramps:
