@@ -88,10 +88,11 @@ class EvShell:
         self._perform(self.car.handle(event, self._loop.time()))
 
     def _close(self) -> None:
-        for port in (self._plc, self._sdp, self._cable):
-            if port is not None:
-                self._loop.remove_reader(port)
-                port.close()
+        for port in (self._plc, self._sdp):
+            self._loop.remove_reader(port)
+            port.close()
+        if self._cable is not None:
+            self._loop.remove_reader(self._cable)  # whoever opened it closes it
         for pipe in tuple(self._pipes.values()):
             pipe.close()
 

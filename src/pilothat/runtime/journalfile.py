@@ -71,7 +71,8 @@ class JournalFile:
         while path.exists():
             count += 1
             path = self._folder / f"{self._name()}-{count}{SUFFIX}"
-        self._file, self._size = path.open("xb", buffering=0), 0
+        path.touch(mode=0o600, exist_ok=False)  # it holds network keys and car IDs
+        self._file, self._size = path.open("wb", buffering=0), 0
         for old in sorted(self._folder.glob(f"*{SUFFIX}"))[:-KEEP]:
             old.unlink(missing_ok=True)
 

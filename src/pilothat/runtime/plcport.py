@@ -22,32 +22,38 @@ _OUTGOING = 4  # PACKET_OUTGOING: what this host sent itself
 _DOWN = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)
 
 
+def open_packet_socket(interface: str, protocol: int) -> socket.socket:
+    """Return a packet socket that never blocks. Raises PilotHatError."""
+    try:
+        opened = socket.socket(
+            socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol)
+        )
+    except PermissionError as error:
+        raise PilotHatError(
+            "raw frames are not allowed",
+            where=interface,
+            remedy="Run as root, or give CAP_NET_RAW: "
+            "sudo setcap cap_net_raw+ep on the Python interpreter of the station",
+        ) from error
+    opened.settimeout(0)
+    try:
+        opened.bind((interface, protocol))
+    except OSError as error:
+        opened.close()
+        raise PilotHatError(
+            f"no such interface ({error.strerror})",
+            where=interface,
+            remedy="See `ip link` for the names there are",
+        ) from error
+    return opened
+
+
 class PlcPort:
     """Send and take frames on one interface."""
 
     def __init__(self, interface: str) -> None:
         self.interface = interface
-        try:
-            self._socket = socket.socket(
-                socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE)
-            )
-        except PermissionError as error:
-            raise PilotHatError(
-                "raw frames are not allowed",
-                where=interface,
-                remedy="Run as root, or give CAP_NET_RAW: "
-                "sudo setcap cap_net_raw+ep on the Python interpreter of the station",
-            ) from error
-        self._socket.settimeout(0)
-        try:
-            self._socket.bind((interface, ETHERTYPE))
-        except OSError as error:
-            self._socket.close()
-            raise PilotHatError(
-                f"no such interface ({error.strerror})",
-                where=interface,
-                remedy="See `ip link` for the names there are",
-            ) from error
+        self._socket = open_packet_socket(interface, ETHERTYPE)
 
     def fileno(self) -> int:
         """Return the descriptor, readable when there is a frame."""

@@ -211,6 +211,8 @@ class Shell:
 
     def _renew(self) -> None:
         """Renew the lease and take a reading, after a completed turn."""
+        if self._over.is_set():
+            return
         self._loop.call_later(RENEW_S, self._renew)
         self._tell_guard()
         plant = self._ports.supply.reading()
@@ -225,6 +227,8 @@ class Shell:
 
     def _watch(self) -> None:
         """Look at the interface; the kernel tells it no other way without netlink."""
+        if self._over.is_set():
+            return
         self._loop.call_later(WATCH_S, self._watch)
         name = self._ports.interface.name
         is_up = netwatch.is_up(name)

@@ -50,7 +50,7 @@ from pilothat.station.stopping import (
     StopView,
 )
 from pilothat.station.talk import Heard, Hung, Talk, TalkAction
-from pilothat.station.transaction import Transaction
+from pilothat.station.transaction import Transaction, said
 from pilothat.v2g.plant import Ending, Learned, PlantState, SessionOver
 from pilothat.v2g.secc import din
 from pilothat.v2g.secc.handshake import DIN
@@ -261,8 +261,7 @@ class Station:
 
     def _learned(self, values: Iterable[tuple[str, str]]) -> None:
         self.transaction.learned.update(values)
-        text = " ".join(f"{name}={value}" for name, value in values)
-        self._out.publish(Topic.SESSION, text)
+        self._out.publish(Topic.SESSION, said(values))
 
     def _wish(self, wish: Wish, now: float) -> None:
         is_for_power = isinstance(wish, CheckCable | PreCharge | Deliver)

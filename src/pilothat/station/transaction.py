@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pilothat.plant import PlantFact
+
+_PRIVATE = frozenset({"evcc_id"})  # tells whose car it is
+_SHOWN = 6  # digits of a private value that a log may hold: the maker's
+
+
+def said(values: Iterable[tuple[str, str]]) -> str:
+    """Return what a car told as text for a log, private values cut short."""
+    return " ".join(
+        f"{name}={value[:_SHOWN]}.." if name in _PRIVATE else f"{name}={value}"
+        for name, value in values
+    )
 
 
 @dataclass(slots=True)
