@@ -83,18 +83,21 @@ def _writer(kind: type) -> Text:
     if is_dataclass(kind):
         names = {"text": text_of}
         parts = [f'{{{{"type":"{kind.__name__}"']
-        hints = get_type_hints(kind)
-        for field in fields(kind):
-            value = f"value.{field.name}"
-            if hints[field.name] in (int, float):
-                value += "!r"
-            else:
-                value = f"text({value})"
-            parts.append(f',"{field.name}":{{{value}}}')
+        for name, hint in _hints(kind):
+            value = f"value.{name}"
+            value = f"{value}!r" if hint in (int, float) else f"text({value})"
+            parts.append(f',"{name}":{{{value}}}')
         source = "lambda value: f'" + "".join(parts) + "}}'"
         made: Text = eval(source, names)
         return made
     raise TypeError(f"{kind.__name__} cannot be written to a journal")
+
+
+@cache
+def _hints(kind: type) -> Sequence[tuple[str, Any]]:
+    """Return name and type of each field; slow to find out, so only once."""
+    hints = get_type_hints(kind)
+    return [(field.name, hints[field.name]) for field in fields(kind)]
 
 
 class Reading:
@@ -128,12 +131,8 @@ class Reading:
         if found is None:
             return None
         kind = self._kinds[found["type"]]
-        hints = get_type_hints(kind)
-        values = {
-            field.name: self._convert(found[field.name], hints[field.name])
-            for field in fields(kind)
-        }
-        return kind(**values)
+        values = [self._convert(found[name], hint) for name, hint in _hints(kind)]
+        return kind(*values)
 
     def _convert(self, found: Any, hint: Any) -> object:
         if get_origin(hint) in (Union, types.UnionType):

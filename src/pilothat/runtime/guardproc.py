@@ -11,6 +11,7 @@ import ctypes
 import gc
 import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -36,7 +37,8 @@ from pilothat.runtime.guardlink import GuardLink, LinkLostError
 
 log = logging.getLogger("pilothat.guard")
 
-PERIOD_S = 0.005
+PERIOD_S = 0.005  # while power flows or may flow
+IDLE_PERIOD_S = 0.04  # while the contactor is open and no car asks for energy
 PRIORITY = 60  # of 1..99, above everything of ours
 _MCL_ALL = 3  # MCL_CURRENT | MCL_FUTURE
 
@@ -58,7 +60,7 @@ def harden() -> str:
 
 
 class GuardLoop:
-    """Sample, decide, drive; once every ``PERIOD_S``."""
+    """Sample, decide, drive; once every period, and when main has something to say."""
 
     def __init__(self, guard: Guard, board: PilotBackend, link: GuardLink) -> None:
         self._guard = guard
@@ -66,6 +68,22 @@ class GuardLoop:
         self._link = link
         self._is_closed = False
         self._interlocks = Interlocks()
+
+    @property
+    def period_s(self) -> float:
+        """The time to the next turn: short whenever something is at stake."""
+        guard = self._guard
+        is_idle = not (
+            guard.driven.is_contactor_closed
+            or self._is_closed
+            or guard.pilot.state.wants_energy
+            or guard.pilot.deadline is not None  # something is about to change
+        )
+        return IDLE_PERIOD_S if is_idle else PERIOD_S
+
+    def wait(self, duration_s: float) -> None:
+        """Sleep, but not longer than main is silent."""
+        select.select((self._link,), (), (), duration_s)
 
     def turn(self, now: float) -> None:
         """Do one period's work. Raises LinkLostError when main is gone."""
@@ -117,22 +135,17 @@ def run(
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Turn the loop until told to stop, main is gone or the board fails."""
-    due = clock()
     while not is_stopped():
+        began = clock()
         try:
-            loop.turn(clock())
+            loop.turn(began)
         except LinkLostError:
             log.info("main is gone")
             return 0
         except BoardError as error:
             log.critical("board lost error=%s", error)
             return 1
-        due += PERIOD_S
-        left_s = due - clock()
-        if left_s > 0:
-            time.sleep(left_s)  # the one place that waits: an absolute pace
-        else:
-            due = clock()
+        loop.wait(max(0.0, began + loop.period_s - clock()))
     return 0
 
 

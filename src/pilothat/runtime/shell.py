@@ -39,7 +39,8 @@ from pilothat.station.station import Station
 
 log = logging.getLogger("pilothat")
 
-RENEW_S = 0.05
+RENEW_S = 0.05  # of a lease that lasts 250 ms
+IDLE_RENEW_S = 0.1  # while nothing is on
 WATCH_S = 1.0  # how often the interface is looked at
 UNCHANGED_S = 0.4  # a reading that repeats itself is passed on this often in a session
 STOP_S = 20.0  # an ordered stop takes no longer
@@ -213,7 +214,8 @@ class Shell:
         """Renew the lease and take a reading, after a completed turn."""
         if self._over.is_set():
             return
-        self._loop.call_later(RENEW_S, self._renew)
+        is_idle = self.station.is_safe
+        self._loop.call_later(IDLE_RENEW_S if is_idle else RENEW_S, self._renew)
         self._tell_guard()
         plant = self._ports.supply.reading()
         if plant is None:
