@@ -129,33 +129,36 @@ class Bench:
         self._decay = Decay(0.0, 0.0, settings.bleeder_s)
         self._is_contactor_wanted = False
         self._is_enable_wanted = False
+        self._levels: PilotSample | None = None  # kept until CP changes
+        self._rest: PlantFact | None = None  # kept while nothing moves
         self.load_breaks: list[LoadBreak] = []
 
     # --- board side
 
     def drive_pilot(self, duty_pct: float, now: float) -> None:
         """Drive 1 kHz with this duty; 100 is steady +12 V, 0 steady -12 V."""
-        self._advance(now)
+        self._change(now)
         self._duty_pct = duty_pct
 
     def set_contactor(self, now: float, *, closed: bool) -> None:
         """Drive the output contactor."""
-        self._advance(now)
+        self._change(now)
         self._is_contactor_wanted = closed
         self._drive(now)
 
     def enable_supply(self, now: float, *, on: bool) -> None:
         """Drive the enable line; off makes the output collapse in hardware."""
-        self._advance(now)
+        self._change(now)
         self._is_enable_wanted = on
         self._drive(now)
 
     def pilot(self, now: float) -> PilotSample:
         """Return what the board's ADC tells about CP."""
         self._advance(now)
-        pilot = self._car.pilot if self._car else None
-        sample = cp_levels(self._duty_pct, pilot, self._circuit)
-        settings = self._settings
+        settings, sample = self._settings, self._levels
+        if sample is None:
+            pilot = self._car.pilot if self._car else None
+            sample = self._levels = cp_levels(self._duty_pct, pilot, self._circuit)
         if BenchFault.ADC_STUCK in self._faults:
             stuck_v = settings.adc_stuck_v
             return PilotSample(stuck_v, None if sample.low_v is None else stuck_v)
@@ -181,12 +184,12 @@ class Bench:
 
     def set_output(self, setpoint: Setpoint, now: float) -> None:
         """Command the supply."""
-        self._advance(now)
+        self._change(now)
         self._supply.command(setpoint, now)
 
     def measure_isolation(self, now: float, *, on: bool) -> None:
         """Start the isolation monitor, or stop it; stopped it knows nothing."""
-        self._advance(now)
+        self._change(now)
         self._monitor.measure(now, on=on)
 
     def plant(self, now: float) -> PlantFact | None:
@@ -194,6 +197,12 @@ class Bench:
         self._advance(now)
         if BenchFault.SUPPLY_SILENT in self._faults:
             return None
+        fact = self._rest or self._measure(now)
+        if self._is_at_rest(now):
+            self._rest = fact
+        return fact
+
+    def _measure(self, now: float) -> PlantFact:
         steps = self._settings.supply
         isolation, isolation_ohm = self._monitor.result(now)
         return PlantFact(
@@ -208,7 +217,7 @@ class Bench:
 
     def connect(self, car: CarElectrics | None, now: float) -> None:
         """Let the car change its end of the cable; None pulls the plug."""
-        self._advance(now)
+        self._change(now)
         self._relink(now, car)
 
     def inlet(self, now: float) -> tuple[float, float]:
@@ -244,7 +253,7 @@ class Bench:
 
     def inject(self, fault: BenchFault, now: float, *, on: bool = True) -> None:
         """Break something, or mend it."""
-        self._advance(now)
+        self._change(now)
         self._faults = self._faults | {fault} if on else self._faults - {fault}
         faults = self._faults
         self._supply.is_dead = BenchFault.SUPPLY_DEAD in faults
@@ -265,10 +274,24 @@ class Bench:
         self._supply.enable(now, on=self._is_enable_wanted and is_chain_closed)
         self._relay.drive(now, closed=self._is_contactor_wanted and is_chain_closed)
 
+    def _change(self, now: float) -> None:
+        """Catch up with time before something changes."""
+        self._advance(now)
+        self._levels = self._rest = None
+
+    def _is_at_rest(self, now: float) -> bool:
+        """Whether all readings stay as they are until the next change."""
+        fresh_at = self._monitor.fresh_at
+        is_measured = now >= fresh_at or fresh_at == inf
+        is_dead = self._decay.at(now) < self._settings.supply.step_v / 2
+        is_fed = self._relay.is_closed or self._battery is not None
+        return now >= self._supply.settles_at and is_measured and (is_fed or is_dead)
+
     def _advance(self, now: float) -> None:
         """Catch up: let the contactor arrive at its time."""
         moves_at = self._relay.moves_at
         if moves_at is not None and moves_at <= now:
+            self._rest = None
             outlet_v, current_a = self._outlet_v(moves_at), self._current_a(moves_at)
             self._relay.move()
             self._settle(outlet_v, current_a, moves_at)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pilothat.pilot.levels import PilotLevel, PilotSample, classify
 from pilothat.plant import OFF, SAFE_V, Isolation, PlantFact, Setpoint
@@ -312,3 +314,55 @@ def test_the_deadline_is_always_in_the_future_and_runs_out() -> None:
         times.append(deadline)
     assert times == sorted(set(times))
     assert times[-1] == pytest.approx(4.0)
+
+
+commands = st.lists(
+    st.tuples(
+        st.floats(0.0, 2.0),
+        st.sampled_from(
+            [
+                lambda it, now: it.set_contactor(now, closed=True),
+                lambda it, now: it.set_contactor(now, closed=False),
+                lambda it, now: it.enable_supply(now, on=True),
+                lambda it, now: it.enable_supply(now, on=False),
+                lambda it, now: it.set_output(Setpoint(400, 100, is_on=True), now),
+                lambda it, now: it.set_output(OFF, now),
+                lambda it, now: it.measure_isolation(now, on=True),
+                lambda it, now: it.drive_pilot(5, now),
+                lambda it, now: it.connect(READY, now),
+                lambda it, now: it.connect(JOINED, now),
+                lambda it, now: it.connect(None, now),
+                lambda it, now: it.inject(BenchFault.ISOLATION_FAULT, now),
+                lambda it, now: it.inject(BenchFault.CONTACTOR_WELDED, now),
+                lambda it, now: it.inject(BenchFault.ESTOP, now),
+            ]
+        ),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(commands)
+def test_looking_at_the_bench_changes_nothing(
+    told: list[tuple[float, Callable[[Bench, float], None]]],
+) -> None:
+    watched, left_alone = bench(), bench()
+    now = 0.0
+    for pause_s, command in told:
+        look(watched, now, now + pause_s)
+        now += pause_s
+        command(watched, now)
+        command(left_alone, now)
+    look(watched, now, now + 5.0)
+    assert views(watched, now + 5.0) == views(left_alone, now + 5.0)
+    assert watched.load_breaks == left_alone.load_breaks
+
+
+def look(it: Bench, begin: float, end: float) -> None:
+    for step in range(7):
+        views(it, begin + (end - begin) * step / 7)
+
+
+def views(it: Bench, now: float) -> tuple[object, ...]:
+    return it.plant(now), it.inlet(now), it.pilot(now), it.contactor_is_closed(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pilothat.v2g.evcc.events import InletFact
 from pilothat.v2g.evcc.settings import DinSettings
@@ -150,9 +151,9 @@ def current_demand(settings: DinSettings, view: View) -> CurrentDemandReq:
         max_w = None if max_w is None else min(max_w, max_a * goal.target_v)
     limits, soc_pct = vehicle.sends_loop_limits, view.fact.soc_pct
     bulk_pct = vehicle.bulk_soc_pct or 100
-    full_s, bulk_s = (
-        _remaining_s(settings, view, 100),
-        _remaining_s(settings, view, bulk_pct),
+    full_s = _remaining_s(settings, view, 100) if vehicle.sends_time_to_full else None
+    bulk_s = (
+        _remaining_s(settings, view, bulk_pct) if vehicle.sends_time_to_bulk else None
     )
     return CurrentDemandReq(
         dc_ev_status=_status(settings, view),
@@ -164,8 +165,8 @@ def current_demand(settings: DinSettings, view: View) -> CurrentDemandReq:
         if vehicle.sends_bulk_complete
         else None,
         charging_complete=view.is_complete,
-        remaining_time_to_full_soc=full_s if vehicle.sends_time_to_full else None,
-        remaining_time_to_bulk_soc=bulk_s if vehicle.sends_time_to_bulk else None,
+        remaining_time_to_full_soc=full_s,
+        remaining_time_to_bulk_soc=bulk_s,
         ev_target_voltage=_volts(settings, goal.target_v),
     )
 
@@ -215,17 +216,21 @@ def _remaining_s(settings: DinSettings, view: View, to_pct: int) -> PhysicalValu
     missing_wh = (settings.vehicle.capacity_wh or 0.0) * missing_pct / 100.0
     power_w = max(view.fact.voltage_v * view.target_a, LEAST_W)
     minutes = math.ceil(missing_wh / power_w * 60.0)
-    return PhysicalValue.of(min(minutes * 60, MOST_S), UnitSymbol.s)
+    return _physical(min(minutes * 60, MOST_S), UnitSymbol.s, None)
 
 
 def _volts(settings: DinSettings, volts: float) -> PhysicalValue:
-    multiplier = 0 if settings.vehicle.whole_volts else -1
-    return PhysicalValue.of(volts, UnitSymbol.V, multiplier)
+    return _physical(volts, UnitSymbol.V, 0 if settings.vehicle.whole_volts else -1)
 
 
 def _amperes(amperes: float) -> PhysicalValue:
-    return PhysicalValue.of(amperes, UnitSymbol.A, -1)
+    return _physical(amperes, UnitSymbol.A, -1)
 
 
 def _optional(value: float | None, unit: UnitSymbol) -> PhysicalValue | None:
-    return None if value is None else PhysicalValue.of(round(value), unit)
+    return None if value is None else _physical(round(value), unit, None)
+
+
+@lru_cache(maxsize=256)  # a car says the same numbers for half an hour
+def _physical(value: float, unit: UnitSymbol, multiplier: int | None) -> PhysicalValue:
+    return PhysicalValue.of(value, unit, multiplier)
