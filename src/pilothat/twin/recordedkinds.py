@@ -1,0 +1,86 @@
+"""What kind of answer a message is, and how two answers differ in it.
+
+Numbers may differ from one station to the next; the kind is the message itself, its
+codes, and which optional elements it carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from pilothat.exi.neutral import Json
+from pilothat.v2g.messages import codec, din
+from pilothat.v2g.messages.sap import SupportedAppProtocolReq, SupportedAppProtocolRes
+
+COMPARED = (  # elements whose value is of the kind
+    "ResponseCode",
+    "EVSEProcessing",
+    "EVSEStatusCode",
+    "EVSENotification",
+    "EVSEIsolationStatus",
+)
+_HEADER = "Header"
+
+Kind = dict[str, str]
+
+
+def as_json(message: object) -> dict[str, Json]:
+    """Return a message as neutral JSON: one key, its name; DIN without the header."""
+    if isinstance(message, SupportedAppProtocolReq | SupportedAppProtocolRes):
+        return codec("app").to_json(message)
+    if not isinstance(message, din.V2gMessage):
+        raise TypeError(f"a {type(message).__name__} is no V2G message")
+    ((_, whole),) = codec("din").to_json(message).items()
+    if not isinstance(whole, dict):
+        raise TypeError("a message is an object")
+    body = whole["Body"]
+    return body if isinstance(body, dict) else {}
+
+
+def differences(ours: object, theirs: object) -> tuple[str, ...]:
+    """Return how our answer differs in kind from the recorded one, one text each."""
+    mine, other = _kind(ours), _kind(theirs)
+    if mine[""] != other[""]:
+        return (f"{mine['']} instead of {other['']}",)
+    told = []
+    for path in (*mine, *(p for p in other if p not in mine)):
+        name = path.rpartition("/")[2]
+        if path not in other:
+            told.append(f"with {_shown(name, mine[path])}")
+        elif path not in mine:
+            told.append(f"without {_shown(name, other[path])}")
+        elif mine[path] != other[path]:
+            told.append(f"{name} {mine[path]} instead of {other[path]}")
+    return tuple(told)
+
+
+def _shown(name: str, value: str) -> str:
+    return f"{name} {value}" if value else name
+
+
+@lru_cache(maxsize=64)  # in a loop the same answer comes again and again
+def _kind(message: object) -> Kind:
+    """Return every element by its path; with its value where that is of the kind."""
+    found = as_json(message)
+    name, content = next(iter(found.items()))
+    return {"": name, **dict(_leaves("", content))}
+
+
+def _leaves(path: str, found: Json) -> Iterator[tuple[str, str]]:
+    if isinstance(found, dict):
+        for name, part in found.items():
+            yield from _leaves(f"{path}/{name}", part)
+        if path and not found:
+            yield path, ""
+    elif isinstance(found, list):
+        for part in found:
+            yield from _leaves(path, part)
+    else:
+        holder, _, name = path.rpartition("/")
+        if name in COMPARED:
+            yield path, str(found)
+        elif name in ("Value", "Multiplier", "Unit"):
+            yield holder, ""  # a physical value is one thing
+        else:
+            yield path, ""
