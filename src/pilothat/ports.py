@@ -68,7 +68,7 @@ class PowerSupply(Protocol):
     Contract:
       1. ``command`` never blocks; the newest command wins.
       2. ``reading`` returns a measurement at most once; None when there is no new one.
-      3. Reports come at 10 Hz or more while it is alive.
+      3. Reports come at 10 Hz or more while it is on, at 3 Hz or more while it is off.
       4. ``close`` switches the output off.
     """
 

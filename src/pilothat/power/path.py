@@ -116,7 +116,10 @@ class PowerPath:
         self._step_until: float | None = None
         self._stale_at: float | None = None
         self._excess_at: float | None = None
-        self._settled_at = 0.0  # the current has followed a lower set-point by then
+        self._fall = (
+            0.0,
+            0.0,
+        )  # A, s: where and when the allowed current began to fall
         self._told = OFF
 
     @property
@@ -196,10 +199,7 @@ class PowerPath:
         if self.phase is PathPhase.PRECHARGE:
             self._enter(PathPhase.DELIVERING, None)
         self.granted = grant(voltage_v, current_a, self._ratings, self.ev)
-        drop_a = self._told.current_a - self.granted.setpoint.current_a
-        if drop_a > 0:
-            self._settled_at = now + drop_a / FALL_A_PER_S
-            self._excess_at = None
+        self._fall = (self._allowed_a(now), now)
         actions = self._set(self.granted.setpoint)
         self._watch_excess(now)
         return actions
@@ -237,7 +237,7 @@ class PowerPath:
         if self.phase is not PathPhase.DELIVERING or not (over_a or over_v):
             self._excess_at = None
         elif self._excess_at is None:
-            self._excess_at = max(now, self._settled_at) + OUT_OF_LIMIT_S
+            self._excess_at = now + OUT_OF_LIMIT_S
 
     def _advance(self, now: float) -> Sequence[PathAction]:
         """Go on when what the present step waits for has come."""

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 
 from pilothat.errors import PilotHatError
 from pilothat.runtime import netwatch
@@ -30,15 +31,34 @@ log = logging.getLogger("pilothat.ev")
 
 KEEP_ALIVE_S = 0.2  # the bench pulls the plug of a car that is silent for a second
 ADDRESS_S = 10.0  # the interface's address must be usable by then
+LOOK_S = 0.1
 NOMINAL_PCT = 5.0
 
 
+class Mishap(Enum):
+    """What can be made to happen to the car, to see what a charger makes of it."""
+
+    STOP = "stop"  # the driver stops
+    PULL = "pull"  # the plug is pulled
+    DROP = "drop"  # the TCP connection breaks
+    SILENT = "silent"  # the car says nothing any more
+
+
 class EvShell:
-    """Run one car from plugging in to unplugging."""
+    """Run one car from plugging in to unplugging.
+
+    mishaps: what happens when the car comes into a phase, by the phase's text
+    """
 
     def __init__(
-        self, car: Car, interface: netwatch.Interface, cable: CableEnd | None
+        self,
+        car: Car,
+        interface: netwatch.Interface,
+        cable: CableEnd | None,
+        mishaps: Mapping[str, Mishap],
     ) -> None:
+        self._mishaps = dict(mishaps)
+        self._is_silent = False
         self.car = car
         self._interface = interface
         self._cable = cable
@@ -56,8 +76,7 @@ class EvShell:
     async def run(self) -> None:
         """Plug in, charge, unplug. Raises PilotHatError when there is no address."""
         async with asyncio.timeout(ADDRESS_S):
-            while netwatch.link_local(self._interface.name) is None:
-                await asyncio.sleep(0.1)
+            await self._address()
         loop = self._loop
         loop.add_reader(self._plc, self._hear_line)
         loop.add_reader(self._sdp, self._hear_sdp)
@@ -72,6 +91,19 @@ class EvShell:
         finally:
             self._close()
 
+    async def _address(self) -> None:
+        """Wait for a usable address; the kernel tells nobody without netlink."""
+        found = asyncio.Event()
+
+        def look() -> None:
+            if netwatch.link_local(self._interface.name) is not None:
+                found.set()
+            else:
+                self._loop.call_later(LOOK_S, look)
+
+        look()
+        await found.wait()
+
     def stop(self, reason: str) -> None:
         """Let the driver end the charge; a second time pulls the plug."""
         if self.car.outcome is None:
@@ -82,6 +114,18 @@ class EvShell:
     def pull(self) -> None:
         """Pull the plug."""
         self.feed(Unplug())
+
+    def _suffer(self, mishap: Mishap) -> None:
+        match mishap:
+            case Mishap.STOP:
+                self.stop("the driver")
+            case Mishap.PULL:
+                self.pull()
+            case Mishap.DROP:
+                for pipe in tuple(self._pipes.values()):
+                    pipe.abort()
+            case Mishap.SILENT:
+                self._is_silent = True
 
     def feed(self, event: CarEvent) -> None:
         """Give the car a fact, and do what it wants."""
@@ -101,10 +145,14 @@ class EvShell:
 
     def _perform(self, actions: Sequence[CarAction]) -> None:
         for action in actions:
-            self._doers[type(action)](action)
+            if not self._is_silent or isinstance(action, driven.SetElectrics):
+                self._doers[type(action)](action)
         if self.car.phase_text != self._phase:
             self._phase = self.car.phase_text
             log.info("phase %s", self._phase)
+            if mishap := self._mishaps.pop(self._phase, None):
+                log.info("mishap %s", mishap.value)
+                self._loop.call_soon(self._suffer, mishap)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

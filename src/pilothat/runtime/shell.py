@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pilothat.faults import Fault
 from pilothat.guard import SAFE, GuardFact, Lease, PilotFact, Want
 from pilothat.journal import Entry, Recorder
+from pilothat.plant import PlantFact
 from pilothat.ports import PowerSupply
 from pilothat.runtime import netwatch
 from pilothat.runtime.guardlink import GuardLink, LinkLostError
@@ -42,7 +43,6 @@ log = logging.getLogger("pilothat")
 RENEW_S = 0.05  # of a lease that lasts 250 ms
 IDLE_RENEW_S = 0.1  # while nothing is on
 WATCH_S = 1.0  # how often the interface is looked at
-UNCHANGED_S = 0.4  # a reading that repeats itself is passed on this often in a session
 STOP_S = 20.0  # an ordered stop takes no longer
 
 
@@ -76,7 +76,7 @@ class Shell:
         self._timer: asyncio.TimerHandle | None = None
         self._want = SAFE
         self._network = NetworkFact(is_up=False, address=None, tcp_port=0)
-        self._plant_told: tuple[object, float] = (None, 0.0)
+        self._plant_told: PlantFact | None = None
         self._is_stopping = False
         self._ready = asyncio.Event()
         self._over = asyncio.Event()
@@ -220,11 +220,9 @@ class Shell:
         plant = self._ports.supply.reading()
         if plant is None:
             return
-        told, at = self._plant_told
-        is_old = self._loop.time() - at >= UNCHANGED_S
         is_watched = self.station.talk.session is not None or not self.station.is_safe
-        if plant != told or (is_watched and is_old):
-            self._plant_told = (plant, self._loop.time())
+        if is_watched or plant != self._plant_told:
+            self._plant_told = plant
             self.feed(PlantReport(plant))
 
     def _watch(self) -> None:

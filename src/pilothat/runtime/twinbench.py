@@ -20,7 +20,7 @@ from pilothat.errors import BoardError
 from pilothat.journal import JournalError, Reading, text_of
 from pilothat.pilot.duty import check_drivable
 from pilothat.pilot.levels import PilotSample
-from pilothat.plant import OFF, PlantFact, Setpoint
+from pilothat.plant import OFF, SAFE_V, PlantFact, Setpoint
 from pilothat.ports import Interlocks
 from pilothat.station.actions import MeasureIsolation, SetOutput
 from pilothat.station.events import PlantReport
@@ -28,7 +28,9 @@ from pilothat.twin.bench import Bench, BenchFault, BenchSettings, CarElectrics
 
 DEFAULT_SOCKET = "/tmp/pilothat-bench.sock"
 REPORT_S = 0.1
+QUIET_REPORT_S = 0.3  # off, and nothing has changed
 CAR_REPORT_S = 0.05
+CURRENT_JUMP_A = 5.0  # a larger change is reported at once
 CAR_GONE_S = 1.0  # a car that says nothing for longer has been unplugged
 _MAX_BYTES = 4096
 _BURST = 16
@@ -135,6 +137,8 @@ class TwinBoard:
         self._car = ""
         self._car_heard = 0.0
         self._report_at = self._car_report_at = 0.0
+        self._car_current_a = 0.0
+        self._plant_told: PlantFact | None = None
         self._bench.drive_pilot(0.0, self._now())
 
     def set_pwm(self, duty_pct: float) -> None:
@@ -182,14 +186,22 @@ class TwinBoard:
         if self._car and now - self._car_heard > CAR_GONE_S:
             self._car = ""
             self._bench.connect(None, now)
-        if self._car and now >= self._car_report_at:
+        if self._car and (now >= self._car_report_at or self._current_jumped(now)):
             self._report_car(now)
         if self._supply and now >= self._report_at:
-            self._report_at = now + REPORT_S
-            plant = self._bench.plant(now)
-            if plant and not self._wire.send(PlantReport(plant), self._supply):
-                self._supply = ""
-                self._bench.set_output(OFF, now)
+            self._report_supply(now)
+
+    def _report_supply(self, now: float) -> None:
+        """Report what is new, ten times a second; what is not, less often."""
+        plant = self._bench.plant(now)
+        if plant is None:
+            return
+        is_quiet = plant == self._plant_told and plant.supply_v < SAFE_V
+        self._plant_told = plant
+        self._report_at = now + (QUIET_REPORT_S if is_quiet else REPORT_S)
+        if not self._wire.send(PlantReport(plant), self._supply):
+            self._supply = ""
+            self._bench.set_output(OFF, now)
 
     def _hear(self, value: object, sender: str, now: float) -> None:
         match value:
@@ -206,11 +218,16 @@ class TwinBoard:
                 self._car = sender if car else ""
                 self._car_heard = now
 
+    def _current_jumped(self, now: float) -> bool:
+        """Tell whether the car would notice at once."""
+        return abs(self._bench.inlet(now)[1] - self._car_current_a) > CURRENT_JUMP_A
+
     def _report_car(self, now: float) -> None:
         self._car_report_at = now + CAR_REPORT_S
         if self._car:
             voltage_v, current_a = self._bench.inlet(now)
             duty_pct, is_pwm = self._bench.pilot_at_inlet(now)
+            self._car_current_a = current_a
             report = CarReport(duty_pct, is_pwm, voltage_v, current_a)
             self._wire.send(report, self._car)
 

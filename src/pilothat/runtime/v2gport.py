@@ -76,6 +76,11 @@ class Pipe(asyncio.BufferedProtocol):
         self._transport.close()
         asyncio.get_running_loop().call_later(CLOSE_S, self._transport.abort)
 
+    def abort(self) -> None:
+        """Break the connection off: the peer sees a reset."""
+        if self._transport is not None:
+            self._transport.abort()
+
 
 class V2gPort:
     """Listen while cars are wanted, and keep the connections."""

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from pilothat.errors import PilotHatError
 from pilothat.runtime import netwatch
-from pilothat.runtime.evshell import ADDRESS_S, EvShell
+from pilothat.runtime.evshell import ADDRESS_S, EvShell, Mishap
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.service.cars import add_car_argument, chosen_car
 from pilothat.twin.car import Car
@@ -44,10 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_car_argument(parser)
     parser.add_argument("--soc", type=float, metavar="PCT", help="state of charge")
     parser.add_argument(
-        "--stop-after", type=float, metavar="S", help="the driver stops after S seconds"
+        "--do",
+        action="append",
+        default=[],
+        type=_mishap,
+        metavar="WHAT@PHASE",
+        help="let something happen when the car enters a phase, such as pull@charging; "
+        f"WHAT is {', '.join(mishap.value for mishap in Mishap)}; may be repeated",
     )
     parser.add_argument(
-        "--pull-after", type=float, metavar="S", help="the plug is pulled after S s"
+        "--stop-after", type=float, metavar="S", help="the driver stops after S seconds"
     )
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
 
@@ -58,6 +64,16 @@ def run(options: argparse.Namespace) -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     return asyncio.run(_drive(options))
+
+
+def _mishap(text: str) -> tuple[str, Mishap]:
+    """Return the phase and what happens in it."""
+    what, _, phase = text.partition("@")
+    try:
+        return phase, Mishap(what)
+    except ValueError as error:
+        known = ", ".join(f"{mishap.value}@PHASE" for mishap in Mishap)
+        raise argparse.ArgumentTypeError(f"'{text}': give one of {known}") from error
 
 
 async def _drive(options: argparse.Namespace) -> int:
@@ -72,14 +88,12 @@ async def _drive(options: argparse.Namespace) -> int:
         cable = _cable(options.bench)
         if cable is not None:
             stack.enter_context(contextlib.closing(cable))
-        shell = EvShell(car, interface, cable)
+        shell = EvShell(car, interface, cable, dict(options.do))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, shell.stop, "the driver")
         if options.stop_after is not None:
             loop.call_later(options.stop_after, shell.stop, "the driver")
-        if options.pull_after is not None:
-            loop.call_later(options.pull_after, shell.pull)
         try:
             await shell.run()
         except TimeoutError as error:

@@ -1,0 +1,140 @@
+"""Two network namespaces joined by a powerline segment, and the programs in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PYTHON = sys.executable
+READY_S = 15.0
+
+
+def sh(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@dataclass
+class Process:
+    """A program with its output in a file."""
+
+    popen: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def wait_for(self, text: str, limit_s: float = READY_S) -> None:
+        until(lambda: text in self.text, limit_s, f"'{text}' in {self.log}")
+
+    def send(self, line: str) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(line + "\n")
+        self.popen.stdin.flush()
+
+    def end(self, number: int = signal.SIGTERM, limit_s: float = 15.0) -> int:
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        return self.popen.wait(limit_s)
+
+
+def until(holds: Callable[[], bool], limit_s: float, what: str) -> None:
+    """Wait for something that happens in another process."""
+    end = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit_s:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+@dataclass
+class Lab:
+    """A station in one namespace, a car in another, a line between."""
+
+    folder: Path
+    name: str
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def bench(self) -> str:
+        return str(self.folder / "bench.sock")
+
+    def build(self) -> None:
+        for side in "abc":
+            sh("ip", "netns", "add", f"{self.name}{side}")
+            self._ip(side, "link", "set", "lo", "up")
+        off = "net.ipv6.conf.default.disable_ipv6=1"
+        sh("ip", "netns", "exec", f"{self.name}c", "sysctl", "-qw", off)
+        for side, near, far in (("a", "evse0", "sega"), ("b", "ev0", "segb")):
+            self._ip(
+                side, "link", "add", near, "type", "veth",
+                "peer", "name", far, "netns", f"{self.name}c",
+            )  # fmt: skip
+            self._ip(side, "link", "set", near, "up")
+            self._ip("c", "link", "set", far, "up")
+        (self.folder / "station.toml").write_text(
+            f'[station]\ninterface = "evse0"\njournal = "{self.folder}/journal"\n'
+            f'[board]\nsocket = "{self.bench}"\n'
+        )
+
+    def tear_down(self) -> None:
+        for process in reversed(self.processes):
+            if process.popen.poll() is None:
+                process.popen.kill()
+                process.popen.wait()
+        for side in "abc":
+            subprocess.run(["ip", "netns", "del", f"{self.name}{side}"], check=False)
+
+    def start(self, side: str, name: str, *command: str) -> Process:
+        log = self.folder / f"{name}.log"
+        popen = subprocess.Popen(
+            ["ip", "netns", "exec", f"{self.name}{side}", *command],
+            stdin=subprocess.PIPE,
+            stdout=log.open("w"),
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        process = Process(popen, log)
+        self.processes.append(process)
+        return process
+
+    def segment(self, *options: str) -> Process:
+        process = self.start(
+            "c", "segment", PYTHON, "-m", "pilothat.runtime.segment",
+            "--evse", "sega", "--ev", "segb", *options,
+        )  # fmt: skip
+        process.wait_for("carrying")
+        return process
+
+    def station(self, name: str = "station") -> Process:
+        config = str(self.folder / "station.toml")
+        process = self.start(
+            "a", name, PYTHON, "-m", "pilothat.service.cli", "run", "--config", config
+        )
+        process.wait_for(" ready ")
+        return process
+
+    def car(self, *options: str, name: str = "car") -> Process:
+        return self.start(
+            "b", name, PYTHON, "-m", "pilothat.service.cli", "ev",
+            "--interface", "ev0", "--bench", self.bench, "--json", *options,
+        )  # fmt: skip
+
+    def journal(self) -> Iterator[dict[str, object]]:
+        for path in sorted((self.folder / "journal").glob("*.jsonl")):
+            for line in path.read_text().splitlines():
+                yield json.loads(line)
+
+    def _ip(self, side: str, *command: str) -> None:
+        sh("ip", "-n", f"{self.name}{side}", *command)
+
+
+def unique_name() -> str:
+    return f"ph{os.getpid() % 100_000}"
