@@ -103,10 +103,15 @@ def _decode(ear: Ear, piece: Piece) -> bool:
 def complain(where: str, what: str) -> None:
     """Say on one line of standard error what is wrong, and where."""
     told = ": ".join(part for part in ("pilothat", where, what) if part)
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in told)
+    line = printable(told)
     if len(line) > MOST_SHOWN:
         line = line[:MOST_SHOWN] + "..."
     sys.stderr.write(line + "\n")
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, without codes a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class Heard(NamedTuple):
