@@ -227,12 +227,19 @@ class PowerPath:
         self._watch_excess(now)
         return self._advance(now)
 
+    def _allowed_a(self, now: float) -> float:
+        """Return the current the supply may give: a lower set-point takes its time."""
+        from_a, since = self._fall
+        return max(self._told.current_a, from_a - FALL_A_PER_S * (now - since))
+
     def _watch_excess(self, now: float) -> None:
         """Start the clock when the supply gives more than it was told."""
-        plant, told = self.plant, self._told
-        over_a = plant.current_a > told.current_a + max(3.0, 0.1 * told.current_a)
-        over_v = plant.current_a > OPEN_A and plant.outlet_v > told.voltage_v + max(
-            10.0, 0.03 * told.voltage_v
+        plant, told, allowed_a = self.plant, self._told, self._allowed_a(now)
+        over_a = plant.current_a > allowed_a + max(3.0, 0.1 * allowed_a)
+        over_v = (
+            plant.current_a > OPEN_A
+            and allowed_a <= told.current_a
+            and plant.outlet_v > told.voltage_v + max(10.0, 0.03 * told.voltage_v)
         )
         if self.phase is not PathPhase.DELIVERING or not (over_a or over_v):
             self._excess_at = None
