@@ -2,7 +2,9 @@
 
 A journal replayed into a fresh machine gives the same actions, bit for bit; the random
 bytes that were drawn stand beside the event that drew them. Values are the frozen
-dataclasses of events and actions; their type name stands under ``type``.
+dataclasses of events and actions; their type name stands under ``type``. The first line
+of a journal holds the settings of the machine; one without it goes on where another
+has ended.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from pilothat.errors import PilotHatError
 
 Text = Callable[[Any], str]
+FORM = 1  # of the lines; another one needs another reader
 
 
 class JournalError(PilotHatError):
@@ -48,6 +51,11 @@ def line_of(entry: Entry) -> str:
     return f'{{"at":{entry.at!r},"event":{event},"actions":[{actions}]{entropy}}}'
 
 
+def header_of(settings: object) -> str:
+    """Return the first line of a journal: its form, and what the machine was given."""
+    return f'{{"journal":{FORM},"settings":{text_of(settings)}}}'
+
+
 def text_of(value: object) -> str:
     """Return a value of events or actions as JSON."""
     return _writer(type(value))(value)  # type: ignore[arg-type]  # a class hashes
@@ -55,6 +63,10 @@ def text_of(value: object) -> str:
 
 def _list_text(value: Sequence[object]) -> str:
     return f"[{','.join(map(text_of, value))}]"
+
+
+def _set_text(value: Iterable[Enum]) -> str:
+    return f"[{','.join(sorted(text_of(member) for member in value))}]"
 
 
 _WRITERS: Mapping[type, Text] = {
@@ -66,6 +78,7 @@ _WRITERS: Mapping[type, Text] = {
     type(None): lambda _: "null",
     tuple: _list_text,
     list: _list_text,
+    frozenset: _set_text,
 }
 
 
@@ -100,6 +113,14 @@ def _hints(kind: type) -> Sequence[tuple[str, Any]]:
     return [(field.name, hints[field.name]) for field in fields(kind)]
 
 
+_PLAIN: Mapping[type, type | tuple[type, ...]] = {
+    float: (float, int),
+    int: int,
+    str: str,
+    bool: bool,
+}
+
+
 class Reading:
     """Read journal lines back into values of these types."""
 
@@ -112,13 +133,30 @@ class Reading:
             found = json.loads(line)
             actions = [self._value(action) for action in found["actions"]]
             event = self._value(found["event"])
-            return Entry(found["at"], event, actions, found.get("entropy", ""))
+            at = float(found["at"])
+            entropy = bytes.fromhex(found.get("entropy", "")).hex()
+            return Entry(at, event, actions, entropy)
         except (KeyError, ValueError, TypeError) as error:
             raise JournalError(
                 f"no journal entry ({error})",
                 where=f"line {number}",
                 remedy="Give a file that the station wrote",
             ) from error
+
+    def header(self, line: str) -> object | None:
+        """Return the settings in a first line; None where it is another line.
+
+        Raises JournalError for a form of another version.
+        """
+        try:
+            found = json.loads(line)
+            form = found.get("journal")
+            settings = self._value(found["settings"]) if form == FORM else None
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise _bad_header(str(error)) from error
+        if form not in (None, FORM):
+            raise _bad_header(f"form {form}, known is {FORM}")
+        return settings
 
     def value(self, line: str) -> object:
         """Return the value of a JSON text. Raises JournalError."""
@@ -131,23 +169,34 @@ class Reading:
         if found is None:
             return None
         kind = self._kinds[found["type"]]
-        values = [self._convert(found[name], hint) for name, hint in _hints(kind)]
-        return kind(*values)
+        values = {n: self._convert(found[n], hint) for n, hint in _hints(kind)}
+        return kind(**values)
 
     def _convert(self, found: Any, hint: Any) -> object:
         if get_origin(hint) in (Union, types.UnionType):
             if found is None:
                 return None
             hint = next(arg for arg in get_args(hint) if arg is not type(None))
-        if get_origin(hint) is tuple:
-            return tuple(self._convert(item, get_args(hint)[0]) for item in found)
+        holds = get_origin(hint)
+        if holds in (tuple, frozenset):
+            return holds(self._convert(item, get_args(hint)[0]) for item in found)
         if hint is bytes:
             return bytes.fromhex(found)
         if isinstance(hint, type) and issubclass(hint, Enum):
             return hint[found]
         if isinstance(found, dict):
             return self._value(found)
+        if not isinstance(found, _PLAIN.get(hint, object)):
+            raise TypeError(f"{found!r} is no {hint.__name__}")
         return found
+
+
+def _bad_header(why: str) -> JournalError:
+    return JournalError(
+        f"no header of a journal ({why})",
+        where="line 1",
+        remedy="Replay with the version that wrote the journal",
+    )
 
 
 class Recorder:

@@ -2,7 +2,8 @@
 
 A killed process loses at most the event in flight. A file that grows too long is closed
 and the next begun, the oldest goes; a disk that is full stops the journal, never the
-station.
+station. Only the first file of a run begins with a header: to replay a later one, put
+it behind those before it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class JournalFile:
     def __init__(
         self,
         folder: Path,
+        header: str,
         name: Callable[[], str] = lambda: time.strftime("%Y%m%d-%H%M%S"),
     ) -> None:
         self._folder = folder
@@ -38,6 +40,7 @@ class JournalFile:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._open()
+            self._put(header)
         except OSError as error:
             raise ConfigError(
                 f"cannot write the journal ({error.strerror})",
@@ -49,16 +52,18 @@ class JournalFile:
         """Write one entry."""
         if self._file is None:
             return
-        line = line_of(entry).encode() + b"\n"
         try:
-            self._file.write(line)
-            self._size += len(line)
+            self._put(line_of(entry))
             if self._size >= MAX_BYTES:
                 self._file.close()
                 self._open()
         except OSError:
             log.exception("the journal has stopped folder=%s", self._folder)
             self._file = None
+
+    def _put(self, line: str) -> None:
+        if self._file is not None:
+            self._size += self._file.write(line.encode() + b"\n")
 
     def close(self) -> None:
         """Close the file."""

@@ -130,7 +130,7 @@ class Shell:
     def _perform(
         self, event: Event | None, actions: Sequence[Action], now: float
     ) -> None:
-        if self._journal is not None and (event is not None or actions):
+        if self._journal is not None:
             self._journal.write(Entry(now, event, actions, self._entropy.take()))
         for action in actions:
             self._doers[type(action)](action)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pilothat.errors import PilotHatError
-from pilothat.journal import Recorder
+from pilothat.journal import Recorder, header_of
 from pilothat.plant import Ratings
 from pilothat.runtime import netwatch
 from pilothat.runtime.boards import open_supply
@@ -110,7 +110,8 @@ async def _serve(settings: Settings) -> int:
         sdp = stack.enter_context(
             contextlib.closing(SdpPort(interface.name, interface.index))
         )
-        journal = _journal(settings)
+        made = station_settings(settings, interface.mac)
+        journal = _journal(settings, made)
         if journal is not None:
             stack.enter_context(contextlib.closing(journal))
         guard = stack.enter_context(_guard(settings))
@@ -119,7 +120,6 @@ async def _serve(settings: Settings) -> int:
             contextlib.closing(open_supply(settings.text("supply.driver"), options))
         )
         entropy = Recorder(os.urandom)
-        made = station_settings(settings, interface.mac)
         ports = Ports(guard, supply, plc, sdp, interface)
         shell = Shell(Station(made, entropy), entropy, ports, journal)
         _hear_signals(shell)
@@ -146,9 +146,9 @@ def _hear_signals(shell: Shell) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def _journal(settings: Settings) -> JournalFile | None:
+def _journal(settings: Settings, made: StationSettings) -> JournalFile | None:
     folder = settings.text("station.journal")
-    return JournalFile(Path(folder)) if folder else None
+    return JournalFile(Path(folder), header_of(made)) if folder else None
 
 
 @contextlib.contextmanager

@@ -126,6 +126,11 @@ class RecordedCar:
         return recorded_mark(self.recording, self._script)
 
     @property
+    def skipped(self) -> tuple[int, int]:
+        """Return how many SLAC and SDP requests were needed no more."""
+        return self._slac.skipped, self._search.skipped
+
+    @property
     def loops(self) -> int:
         """Return the number of CurrentDemand requests that were sent."""
         return self._talk.loops

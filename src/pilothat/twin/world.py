@@ -22,7 +22,7 @@ from pilothat.guard import (
     PilotFact,
     Want,
 )
-from pilothat.journal import Entry, Recorder, line_of
+from pilothat.journal import Entry, Recorder, header_of, line_of
 from pilothat.plant import PlantFact
 from pilothat.station import actions as wanted
 from pilothat.station.actions import Action
@@ -94,7 +94,7 @@ class World:
     def __init__(self, settings: WorldSettings, seed: int) -> None:
         self.settings = settings
         self.clock = Clockwork()
-        self.lines: list[str] = []
+        self.lines = [header_of(settings.station)] if settings.keeps_lines else []
         self.watchers: list[Watcher] = []
         self.events = 0
         self._recorder = Recorder(Chance(seed, "station"))
@@ -224,11 +224,10 @@ class World:
 
     def _record(self, event: Event | None, actions: Sequence[Action]) -> None:
         self._station_actor.touch()
-        if event is not None or actions:
-            line = line_of(Entry(self.now, event, actions, self._recorder.take()))
-            self._hash.update(line.encode())
-            if self.settings.keeps_lines:
-                self.lines.append(line)
+        line = line_of(Entry(self.now, event, actions, self._recorder.take()))
+        self._hash.update(line.encode())
+        if self.settings.keeps_lines:
+            self.lines.append(line)
         for watch in self.watchers:
             watch(self.now, event, actions)
         for action in actions:
