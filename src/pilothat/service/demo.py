@@ -8,10 +8,12 @@ r"""Show a whole charge: a car plugs in, charges and leaves, all in virtual time
 
 Nothing is switched and nothing is sent: station, guard, electrics, powerline and car
 are the real program in a made-up world. The same car, seed and stop give the same
-journal, bit for bit, whatever the speed and the view. The hash is that of its lines,
-without their ends:
+journal, bit for bit, whatever the speed and the view. Its first line holds the
+settings of the station; the hash is that of the others, without their ends:
 
-    pilothat demo --journal charge.jsonl && tr -d '\n' < charge.jsonl | sha256sum
+    pilothat demo --journal charge.jsonl
+    tail -n +2 charge.jsonl | tr -d '\n' | sha256sum
+    pilothat replay charge.jsonl        does a fresh station do the same?
 
 Exit code 0 only if the car reached its goal and no fault came up.
 """
@@ -195,7 +197,6 @@ def staged(
 def result(world: World, story: Story, seed: int) -> dict[str, object]:
     """Return what a program wants to know of the visit."""
     seen = story.snapshot()
-    ends = [entry.at_s for entry in story.steps[1:]] + [world.now]
     return {
         "outcome": story.outcome.value,
         "reason": story.ending,
@@ -209,9 +210,9 @@ def result(world: World, story: Story, seed: int) -> dict[str, object]:
             {
                 "name": entry.name,
                 "at_s": round(entry.at_s, 3),
-                "duration_s": round(end - entry.at_s, 3),
+                "duration_s": round(length_s, 3),
             }
-            for entry, end in zip(story.steps, ends, strict=True)
+            for entry, length_s in story.lasted()
         ],
         "messages": dict(story.messages),
         "faults": [

@@ -91,6 +91,7 @@ class Sample:
 class Snapshot:
     """Everything a view shows, at one moment.
 
+    steps: those it has been in, the present one last
     mean_db: attenuation reported to the car; None before that
     requests: number of V2G messages of the car so far
     charging_s: time in which energy flowed, up to now
@@ -99,7 +100,7 @@ class Snapshot:
     at_s: float
     car: str
     about: str
-    step: str
+    steps: Sequence[str]
     has_left: bool
     pilot: str
     cp_v: float
@@ -119,6 +120,11 @@ class Snapshot:
     samples: Sequence[Sample]
     log: Sequence[LogLine]
     faults: Sequence[Fault]
+
+    @property
+    def step(self) -> str:
+        """The step it is in."""
+        return self.steps[-1]
 
 
 class Story:
@@ -182,11 +188,17 @@ class Story:
         """The step it is in."""
         return self.steps[-1].name if self.steps else step_of(self.station)
 
+    def lasted(self) -> Sequence[tuple[StepEntry, float]]:
+        """Return each step with how long it has lasted, s."""
+        ends = [*(entry.at_s for entry in self.steps[1:]), self._world.now]
+        return [
+            (entry, end - entry.at_s)
+            for entry, end in zip(self.steps, ends, strict=False)  # none: one end
+        ]
+
     def time_in(self, name: str) -> float:
         """Return how long a step has lasted in all, s."""
-        ends = [entry.at_s for entry in self.steps[1:]] + [self._world.now]
-        pairs = zip(self.steps, ends, strict=True)
-        return sum(end - entry.at_s for entry, end in pairs if entry.name == name)
+        return sum(length for entry, length in self.lasted() if entry.name == name)
 
     def note(self, text: str) -> None:
         """Add a line to the log."""
@@ -199,7 +211,7 @@ class Story:
             at_s=self._world.now,
             car=self._car.profile.name,
             about=self._car.profile.about,
-            step=self.step,
+            steps=tuple(entry.name for entry in self.steps) or (self.step,),
             has_left=self.has_left,
             pilot=station.pilot.state.value,
             cp_v=station.pilot.high_v,
@@ -298,16 +310,19 @@ class Story:
                 self.message = name
 
     def _published(self, said: Publish) -> None:
-        path = self.station.path.phase
-        is_loop = said.topic is Topic.SESSION and path is PathPhase.DELIVERING
+        is_going_on = step_of(self.station) == CHARGING
+        is_loop = said.topic is Topic.SESSION and is_going_on
         if said.topic in _WORDS and not is_loop:
             self.note(f"{_WORDS[said.topic]}: {said.text}")
 
 
 def step_of(station: Station) -> str:
     """Return the step a station is in: of the power path while that is live."""
-    is_live = station.phase in _WITH_POWER and station.path.phase in _STEPS
-    return _STEPS[station.path.phase] if is_live else station.phase.value
+    path, phase = station.path.phase, station.phase
+    # told to stop, but the car has not answered yet
+    is_asked = phase is Phase.STOPPING and path is PathPhase.DELIVERING
+    is_live = phase in _WITH_POWER and path in _STEPS and not is_asked
+    return _STEPS[path] if is_live else phase.value
 
 
 def clock(seconds: float) -> str:

@@ -22,7 +22,8 @@ from pilothat.service.story import CHARGING, Snapshot, Story, clock
 LEAST_WIDTH, LEAST_HEIGHT = 60, 20  # below this only figures are shown
 _BORDERS = 2
 _FIGURES = 6  # rows of the two panels side by side
-_LEAST_LOG = 3
+_FAULT = 2
+_LEAST_LOG = 3  # with its border
 _LEAST_CHART = 2
 _GOOD_CHART = 3
 _AXIS = 7  # columns of a chart's labels
@@ -84,39 +85,37 @@ def render(seen: Snapshot, pace: float, width: int, height: int) -> RenderableTy
     """
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Group(_title(seen, pace, width), *_small(seen))
-    rows = _divide(height, faults=len(seen.faults))
+    rows = _divide(height, has_fault=bool(seen.faults))
     left = width * 4 // 7
     figures = Table.grid(padding=0)
     figures.add_row(_station(seen, left), _car(seen, width - left))
-    parts: list[RenderableType] = [
-        _title(seen, pace, width),
-        _milestones(seen),
-        figures,
-        _chart(seen, width, rows.chart),
-        _log(seen, rows.log),
-    ]
-    if rows.faults:
-        parts.insert(2, _faults(seen, rows.faults))
+    parts: list[RenderableType] = [_title(seen, pace, width), _milestones(seen)]
+    if seen.faults:
+        parts.append(_fault(seen))
+    parts.append(figures)
+    if rows.chart:
+        parts.append(_chart(seen, width, rows.chart))
+    parts.append(_log(seen, rows.log))
     return Group(*parts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """How high the panels are. chart: rows of each of the two charts."""
+    """How high it may be. chart: rows of each of the two; log: with its border."""
 
     chart: int
     log: int
-    faults: int
 
 
-def _divide(height: int, *, faults: int) -> _Rows:
-    """Share the rows of the screen out."""
+def _divide(height: int, *, has_fault: bool) -> _Rows:
+    """Share the rows of the screen out; a fault counts more than the charts."""
     free = height - 2 - (_FIGURES + _BORDERS)  # title and milestones
-    fault_rows = min(2 * faults, 4) + _BORDERS if faults else 0
-    free -= fault_rows + _BORDERS  # of the chart
-    chart = max(_LEAST_CHART, min(_GOOD_CHART, (free - _LEAST_LOG) // 2))
-    chart += max(free - 2 * _GOOD_CHART - 8, 0) // 4
-    return _Rows(chart, max(free - 2 * chart, _LEAST_LOG), fault_rows)
+    free -= _FAULT + _BORDERS if has_fault else 0
+    room = free - _LEAST_LOG - _BORDERS  # for two charts
+    if room < 2 * _LEAST_CHART:
+        return _Rows(0, free)
+    chart = min(_GOOD_CHART, room // 2) + max(room - 2 * _GOOD_CHART - 5, 0) // 4
+    return _Rows(chart, free - _BORDERS - 2 * chart)
 
 
 def _title(seen: Snapshot, pace: float, width: int) -> Text:
@@ -134,9 +133,11 @@ def _milestones(seen: Snapshot) -> Text:
     """Return the way of a visit, and how far it has come."""
     place = _place(seen)
     line = Text(no_wrap=True, overflow="crop")
-    for index, (name, _) in enumerate(MILESTONES):
-        if index < place:
+    for index, (name, steps) in enumerate(MILESTONES):
+        if index < place and any(step in steps for step in seen.steps):
             line.append(f"● {name}  ", "green")
+        elif index < place:
+            line.append(f"× {name}  ", "dim")
         elif index == place:
             line.append(f"◐ {name}  ", "bold cyan")
         else:
@@ -238,15 +239,13 @@ def _log(seen: Snapshot, height: int) -> Panel:
     return _panel("events", lines, rows)
 
 
-def _faults(seen: Snapshot, height: int) -> Panel:
-    """Return what is wrong, and what a person does about it."""
-    rows = height - _BORDERS
+def _fault(seen: Snapshot) -> Panel:
+    """Return what came up first, and what a person does about it."""
+    fault, count = seen.faults[0], len(seen.faults)
     lines = Text(no_wrap=True, overflow="ellipsis")
-    for fault in seen.faults[: rows // 2]:
-        lines.append(f"{fault.name}: {fault.row.meaning}\n", "bold red")
-        lines.append(f"  {fault.row.remedy}\n")
-    lines.right_crop(1)
-    return _panel("fault", lines, rows)
+    lines.append(f"{fault.name}: {fault.row.meaning}\n", "bold red")
+    lines.append(f"  {fault.row.remedy}")
+    return _panel("fault" if count == 1 else f"fault 1 of {count}", lines, _FAULT)
 
 
 def _small(seen: Snapshot) -> Sequence[Text]:
@@ -256,6 +255,6 @@ def _small(seen: Snapshot) -> Sequence[Text]:
         f"{seen.step}, pilot {seen.pilot} {seen.cp_v:.1f} V",
         f"{seen.voltage_v:.1f} V {seen.current_a:.1f} A {power_kw:.1f} kW",
         f"battery {seen.soc_pct:.1f} %, {seen.energy_wh / 1000:.2f} kWh",
-        *[f"{fault.name}: {fault.row.remedy}" for fault in seen.faults],
+        *[f"{fault.name}: {fault.row.remedy}" for fault in seen.faults[:1]],
     ]
     return [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
