@@ -70,7 +70,7 @@ PACE_FIRST, PACE_RISE, PACE_MOST = 4.0, 2.0, 320.0  # charging: faster every sec
 class View(Protocol):
     """Something that shows a story while it goes on."""
 
-    def show(self, story: Story, pace: float) -> None:
+    def show(self, story: Story, pace: float, /) -> None:
         """Show what is new. pace: virtual seconds a second; 0 as fast as possible."""
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class View(Protocol):
 class Nothing:
     """No view: only the result counts."""
 
-    def show(self, story: Story, pace: float) -> None:
+    def show(self, story: Story, pace: float, /) -> None:
         """Show nothing."""
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Lines:
     def __init__(self) -> None:
         self._shown = 0
 
-    def show(self, story: Story, pace: float) -> None:  # noqa: ARG002  # of the protocol
+    def show(self, story: Story, _pace: float, /) -> None:
         """Print the new lines of the log."""
         for line in story.log[self._shown :]:
             sys.stdout.write(f"{line.at_s:9.2f} s  {line.text}\n")

@@ -64,7 +64,7 @@ class Live:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         self._live.start()
 
-    def show(self, story: Story, pace: float) -> None:
+    def show(self, story: Story, pace: float, /) -> None:
         """Paint the moment."""
         self._last = story.snapshot()
         width, height = self._console.size
@@ -137,7 +137,7 @@ def _milestones(seen: Snapshot) -> Text:
         if index < place and any(step in steps for step in seen.steps):
             line.append(f"● {name}  ", "green")
         elif index < place:
-            line.append(f"× {name}  ", "dim")
+            line.append(f"- {name}  ", "dim")
         elif index == place:
             line.append(f"◐ {name}  ", "bold cyan")
         else:
@@ -163,13 +163,13 @@ def _station(seen: Snapshot, width: int) -> Panel:
         ("pilot", f"state {seen.pilot}, {seen.cp_v:.1f} V, {pwm}", ""),
         ("SLAC", sounded, ""),
         ("message", message, ""),
-        ("contactor", *_switched(seen.is_contactor_closed, "closed", "open")),
-        ("supply", *_switched(seen.is_supply_on, "on", "off")),
+        ("contactor", *_switched("closed", "open", is_on=seen.is_contactor_closed)),
+        ("supply", *_switched("on", "off", is_on=seen.is_supply_on)),
     )
     return _figures("station", rows, width)
 
 
-def _switched(is_on: bool, on: str, off: str) -> tuple[str, str]:  # noqa: FBT001
+def _switched(on: str, off: str, *, is_on: bool) -> tuple[str, str]:
     return (on, "bold yellow") if is_on else (off, "")
 
 

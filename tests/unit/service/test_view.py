@@ -183,7 +183,7 @@ def test_milestone_that_was_never_reached_is_not_claimed() -> None:
     early = replace(BROKEN, steps=("idle", "matching", "cable check", "stopping"))
     line = drawn(early).splitlines()[1].rstrip()
     assert line == (
-        "● plug in  ● match  × connect  ● check  × precharge  × charge  ◐ stop  ○ leave"
+        "● plug in  ● match  - connect  ● check  - precharge  - charge  ◐ stop  ○ leave"
     )
 
 
