@@ -135,8 +135,8 @@ class Pilot:
     def _judge_level(self, level: PilotLevel | None, now: float) -> None:
         if level is None or level is PilotLevel.F:
             self._accept_at = None
-            if self._gap_until is None and self.state is not PilotState.INVALID:
-                self._gap_until = now + GAP_FAULT_S
+            if self.state is not PilotState.INVALID:
+                self._gap_until = earliest(self._gap_until, now + self._gap_s())
             return
         self._gap_until = None
         if level is self._level:
@@ -144,6 +144,11 @@ class Pilot:
         elif self._accept_at is None or level is not self._candidate:
             self._candidate = level
             self._accept_at = now + DEBOUNCE_S[kind_of(self._level, level)]
+
+    def _gap_s(self) -> float:
+        """Return how long this level may last: one below all bands is no gap."""
+        is_between = self._sample.high_v > PilotLevel.E.value[0]
+        return GAP_FAULT_S if is_between else DEBOUNCE_S[Kind.SHORT]
 
     def _judge_diode(self, low_v: float | None, now: float) -> None:
         is_checkable = low_v is not None and self._level is not PilotLevel.A

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pilothat.pilot.duty import DIGITAL_PCT, FAULT_PCT
 from pilothat.pilot.levels import PilotLevel, PilotSample, classify
-from pilothat.plant import SAFE_V, Setpoint
+from pilothat.plant import OFF, SAFE_V, Setpoint
 from pilothat.power.limits import trip_voltage_v
 from pilothat.station.phases import Phase
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from pilothat.twin.world import World
 
 CP_LOST_S = 0.1  # the contactor is open this long after CP has left C and D
+GAP_S = 0.1  # how long a level between two bands keeps the last state
 LIVE_AFTER_S = 6.0  # voltage on an unplugged outlet, at most
 ANSWER_S = 1.6  # every request is answered, or the connection is closed
 SET_SLACK = 1e-6
+OFF_S = 0.5  # from an open contactor to a set-point of zero
+CURRENT_A = 5.0  # what still counts as a current
 _MAX_VIOLATIONS = 20
 _TIMED = (Phase.MATCHING, Phase.SETUP, Phase.SESSION, Phase.STOPPING, Phase.RETRY)
 
@@ -34,6 +38,9 @@ class Invariants:
         self._left_c_at: float | None = 0.0
         self._unplugged_at: float | None = 0.0
         self._asked_at: list[float] = []
+        self._stalled_at = 0.0  # the main program hung, last
+        self._setpoint = OFF
+        self._opened_at: float | None = 0.0  # the contactor was told to open
         self._rules: tuple[tuple[str, Callable[[], bool]], ...] = (
             ("contactor driven closed without C or D", self._is_driven_rightly),
             ("contactor closed 100 ms after CP left C and D", self._is_open_in_time),
@@ -41,6 +48,8 @@ class Invariants:
             ("a phase without a deadline", self._has_deadline),
             ("voltage on an unplugged outlet", self._is_unplugged_safe),
             ("a request without an answer", self._answers),
+            ("a set-point behind an open contactor", self._is_idle_when_open),
+            ("state F while current flows", self._is_pilot_kept_under_current),
         )
 
     def check(self) -> None:
@@ -52,10 +61,12 @@ class Invariants:
     def pilot_is(self, sample: PilotSample) -> None:
         """Note what is really on the pilot, not what the guard makes of it."""
         level, now = classify(sample.high_v), self._world.now
+        is_gap = level is None and sample.high_v > PilotLevel.E.value[0]
+        since = now + GAP_S if is_gap else now
         if level in (PilotLevel.C, PilotLevel.D):
             self._left_c_at = None
-        elif self._left_c_at is None:
-            self._left_c_at = now
+        elif self._left_c_at is None or since < self._left_c_at:
+            self._left_c_at = since
         if level is not PilotLevel.A:
             self._unplugged_at = None
         elif self._unplugged_at is None:
@@ -63,6 +74,7 @@ class Invariants:
 
     def commanded(self, setpoint: Setpoint) -> None:
         """Look at a set-point for the supply."""
+        self._setpoint = setpoint
         station, limits = self._world.station, self._world.settings.station.ratings
         path = station.path
         cap_v = min(limits.max_v, trip_voltage_v(limits, path.ev))
@@ -91,6 +103,13 @@ class Invariants:
             self._broken("an answer without a request")
             return
         self._asked_at.pop(0)
+
+    def closed(self, connection: int) -> None:
+        """Look at a connection that the station closes: 5 % must be off before."""
+        world = self._world
+        is_talk = connection == world.network.connection
+        if is_talk and world.guard.driven.duty_pct == DIGITAL_PCT:
+            self._broken("connection closed by the station while 5 % is on")
 
     def _broken(self, what: str) -> None:
         world = self._world
@@ -132,6 +151,28 @@ class Invariants:
 
     def _answers(self) -> bool:
         world = self._world
+        if world.is_main_stalled:
+            self._stalled_at = world.now
         if not world.station.talk.is_connected:
             self._asked_at.clear()
-        return not self._asked_at or world.now - self._asked_at[0] <= ANSWER_S
+        if not self._asked_at:
+            return True
+        return world.now - max(self._asked_at[0], self._stalled_at) <= ANSWER_S
+
+    def _is_idle_when_open(self) -> bool:
+        """Want nothing of the supply soon after the contactor was told to open."""
+        world = self._world
+        if world.guard.driven.is_contactor_closed or world.is_main_stalled:
+            self._opened_at = None
+        elif self._opened_at is None:
+            self._opened_at = world.now
+        if self._opened_at is None or not self._setpoint.is_on:
+            return True
+        return world.now - self._opened_at <= OFF_S
+
+    def _is_pilot_kept_under_current(self) -> bool:
+        """Keep the car able to read the pilot until its current is gone."""
+        world = self._world
+        if self.is_excused or world.guard.driven.duty_pct != FAULT_PCT:
+            return True
+        return world.bench.inlet(world.now)[1] <= CURRENT_A

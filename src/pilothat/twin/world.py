@@ -107,6 +107,8 @@ class World:
         self.network = Network(self.clock, self.is_linked)
         self.car: Driver | None = None
         self.is_main_stalled = False
+        self._stalled_until = 0.0
+        self._backlog: list[Event] = []
         self._want = SAFE
         self._hash = sha256()
         self._sample_told: object = None
@@ -182,19 +184,26 @@ class World:
     def tell(self, event: Event) -> None:
         """Let something happen to the station; a stalled one hears of it later."""
         if self.is_main_stalled:
-            self.after(REPORT_S, lambda: self.tell(event))
+            self._backlog.append(event)
             return
         self._record(event, self.station.handle(event, self.now))
 
     def stall(self, duration_s: float) -> None:
         """Let the main program hang."""
         self.is_main_stalled = True
+        self._stalled_until = max(self._stalled_until, self.now + duration_s)
         self._station_actor.touch()
         self.after(duration_s, self._unstall)
 
     def _unstall(self) -> None:
+        """Go on: what has come meanwhile is heard now, in its order."""
+        if self.now < self._stalled_until:
+            return
         self.is_main_stalled = False
         self._station_actor.touch()
+        backlog, self._backlog = self._backlog, []
+        for event in backlog:
+            self.tell(event)
 
     def inject(self, fault: BenchFault, *, on: bool = True) -> None:
         """Break something on the bench, or mend it."""
@@ -241,7 +250,7 @@ class World:
             Want: self._do_want,
             wanted.SetOutput: self._do_output,
             wanted.MeasureIsolation: self._do_isolation,
-            wanted.SendFrame: lambda a: self._frame(EVSE, a.frame),
+            wanted.SendFrame: lambda a: self.frame(EVSE, a.frame),
             wanted.SdpOut: self._do_sdp,
             wanted.Listen: self._do_listen,
             wanted.TcpSend: self._do_tcp,
@@ -363,7 +372,8 @@ class World:
             elif delivery.name == EV:
                 self.drive(FrameIn(delivery.frame))
 
-    def _frame(self, name: str, frame: bytes) -> None:
+    def frame(self, name: str, frame: bytes) -> None:
+        """Let a host on the powerline send a frame."""
         self._medium_actor.touch()
         self.medium.host_sends(name, frame, self.now)
 
@@ -377,7 +387,7 @@ class World:
             driven.TcpConnect: lambda _: self.network.connect(
                 self._opened, self._refused
             ),
-            wanted.SendFrame: lambda a: self._frame(EV, a.frame),
+            wanted.SendFrame: lambda a: self.frame(EV, a.frame),
             wanted.SdpOut: self._do_search,
             wanted.TcpSend: lambda a: self._request(TcpData(a.connection, a.data)),
             wanted.SendMessage: lambda a: self._request(
