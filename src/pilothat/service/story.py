@@ -207,6 +207,7 @@ class Story:
     def snapshot(self) -> Snapshot:
         """Return what a view shows now."""
         station, plant = self.station, self.station.path.plant
+        newest = Sample(self._world.now, plant.outlet_v, plant.current_a)
         return Snapshot(
             at_s=self._world.now,
             car=self._car.profile.name,
@@ -228,7 +229,7 @@ class Story:
             charging_s=self.time_in(CHARGING),
             is_contactor_closed=station.guard.is_contactor_closed,
             is_supply_on=station.guard.is_supply_enabled,
-            samples=tuple(self._samples),
+            samples=(*self._samples, newest),
             log=tuple(self.log[-50:]),
             faults=tuple(entry.fault for entry in self.faults),
         )
