@@ -150,7 +150,8 @@ def test_samples_stay_few_and_keep_both_ends(monkeypatch: pytest.MonkeyPatch) ->
     assert 10 <= len(samples) <= 21
     assert samples[0].at_s < 1
     assert max(sample.current_a for sample in samples) > 50
-    assert (samples[-1].voltage_v, samples[-1].current_a) == (0, 0)
+    assert samples[-1].voltage_v < 10
+    assert samples[-1].current_a == 0
 
 
 def test_watching_changes_nothing() -> None:
