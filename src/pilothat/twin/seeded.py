@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pilothat.power.path import OPEN_A
 from pilothat.station.events import FaultCleared
 from pilothat.station.phases import Phase as StationPhase
 from pilothat.twin import carevents
@@ -98,7 +99,14 @@ def _told(error: Exception, now: float) -> str:
 class Session:
     """A world, a car and its faults."""
 
-    def __init__(self, seed: int, profile: CarProfile, *, has_faults: bool) -> None:
+    def __init__(
+        self,
+        seed: int,
+        profile: CarProfile,
+        *,
+        has_faults: bool,
+        keeps_lines: bool = False,
+    ) -> None:
         chance = Chance(seed, "faults")
         count = 1 + chance.below(FAULTS_MAX) if has_faults else 0
         is_rough = has_faults and chance.share() < ROUGH_SHARE
@@ -106,7 +114,8 @@ class Session:
         self.violations: list[str] = []
         self.faults: tuple[Drawn, ...] = draw(chance, count, FAULTS_UNTIL_S)
         medium = _rough(chance) if is_rough else MediumSettings()
-        self.world = World(WorldSettings(medium=medium), seed)
+        settings = WorldSettings(medium=medium, keeps_lines=keeps_lines)
+        self.world = World(settings, seed)
         self._profile = shortened(profile)
         self.car = Car(self._profile, EV_MAC, Chance(seed, "car"))
         self._is_rough = is_rough
@@ -189,7 +198,7 @@ class Session:
     def _look_at_breaks(self) -> None:
         """Allow a contact to open under current only in an emergency."""
         is_calm = all(drawn.row.is_harmless for drawn in self.faults)
-        breaks = self.world.bench.load_breaks
+        breaks = [b for b in self.world.bench.load_breaks if b.current_a > OPEN_A]
         if is_calm and not self._is_rough and breaks:
             first = breaks[0]
             self.violations.append(

@@ -204,6 +204,7 @@ class World:
         backlog, self._backlog = self._backlog, []
         for event in backlog:
             self.tell(event)
+        self._guard_event(Lease(self._want))
 
     def inject(self, fault: BenchFault, *, on: bool = True) -> None:
         """Break something on the bench, or mend it."""
