@@ -35,10 +35,8 @@ def cable_of(pp_ohm: float) -> Cable | None:
     """Return the cable; None for none. A value in a gap counts as the smaller one."""
     if not SHORT_OHM <= pp_ohm <= OPEN_OHM:
         return None
-    for cable in Cable:
-        if pp_ohm >= cable.value[1]:
-            return cable
-    return Cable.A63
+    fitting = (cable for cable in reversed(Cable) if pp_ohm <= cable.value[2])
+    return next(fitting, Cable.A13)
 
 
 @dataclass(frozen=True, slots=True)
