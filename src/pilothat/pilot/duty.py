@@ -22,39 +22,38 @@ class Offer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DutyRow:
-    """One band: duty above ``above_pct`` up to and with ``to_pct``.
+    """One band of allowed duties, both ends included; the first that fits counts.
 
     current_a = slope * (duty - offset), where the band offers a current
     """
 
-    above_pct: float
-    to_pct: float
+    low_pct: float
+    high_pct: float
     offer: Offer
     slope: float = 0.0
     offset_pct: float = 0.0
     fixed_a: float = 0.0
 
 
+# What lies in no band is forbidden.
 ROWS = (
-    DutyRow(-1.0, 0.0, Offer.UNAVAILABLE),
-    DutyRow(0.0, 2.999, Offer.FORBIDDEN),
-    DutyRow(2.999, 7.0, Offer.DIGITAL),
-    DutyRow(7.0, 7.999, Offer.FORBIDDEN),
-    DutyRow(7.999, 9.999, Offer.CURRENT, fixed_a=6.0),
-    DutyRow(9.999, 85.0, Offer.CURRENT, slope=0.6),
+    DutyRow(FAULT_PCT, FAULT_PCT, Offer.UNAVAILABLE),
+    DutyRow(3.0, 7.0, Offer.DIGITAL),
+    DutyRow(8.0, 10.0, Offer.CURRENT, fixed_a=6.0),
+    DutyRow(10.0, 85.0, Offer.CURRENT, slope=0.6),
     DutyRow(85.0, 96.0, Offer.CURRENT, slope=2.5, offset_pct=64.0),
     DutyRow(96.0, 97.0, Offer.CURRENT, fixed_a=80.0),
-    DutyRow(97.0, 99.999, Offer.FORBIDDEN),
-    DutyRow(99.999, 100.0, Offer.NOT_READY),
+    DutyRow(STEADY_PCT, STEADY_PCT, Offer.NOT_READY),
 )
+_FORBIDDEN = DutyRow(FAULT_PCT, STEADY_PCT, Offer.FORBIDDEN)
 
 
 def row_of(duty_pct: float) -> DutyRow:
     """Return the band of a duty cycle. Raises ValueError outside 0..100 %."""
-    for row in ROWS:
-        if row.above_pct < duty_pct <= row.to_pct:
-            return row
-    raise ValueError(f"duty {duty_pct} % is outside 0..100 %")
+    if not FAULT_PCT <= duty_pct <= STEADY_PCT:
+        raise ValueError(f"duty {duty_pct} % is outside 0..100 %")
+    rows = (row for row in ROWS if row.low_pct <= duty_pct <= row.high_pct)
+    return next(rows, _FORBIDDEN)
 
 
 def offer_of(duty_pct: float) -> Offer:
