@@ -22,6 +22,7 @@ GAP_S = 0.1  # how long a level between two bands keeps the last state
 LIVE_AFTER_S = 6.0  # voltage on an unplugged outlet, at most
 ANSWER_S = 1.6  # every request is answered, or the connection is closed
 SET_SLACK = 1e-6
+SILENT_S = 65.0  # sequence time, and a stalled program
 OFF_S = 0.5  # from an open contactor to a set-point of zero
 CURRENT_A = 5.0  # what still counts as a current
 _MAX_VIOLATIONS = 20
@@ -38,6 +39,7 @@ class Invariants:
         self._left_c_at: float | None = 0.0
         self._unplugged_at: float | None = 0.0
         self._asked_at: list[float] = []
+        self._heard_at = 0.0  # the car spoke last
         self._stalled_at = 0.0  # the main program hung, last
         self._setpoint = OFF
         self._opened_at: float | None = 0.0  # the contactor was told to open
@@ -49,6 +51,7 @@ class Invariants:
             ("voltage on an unplugged outlet", self._is_unplugged_safe),
             ("a request without an answer", self._answers),
             ("a set-point behind an open contactor", self._is_idle_when_open),
+            ("a silent car that is waited for", self._is_silence_ended),
             ("state F while current flows", self._is_pilot_kept_under_current),
         )
 
@@ -91,9 +94,11 @@ class Invariants:
     def connected(self) -> None:
         """Note a new connection: nothing is owed on it."""
         self._asked_at.clear()
+        self._heard_at = self._world.now
 
     def asked(self) -> None:
         """Note a request that reached the station."""
+        self._heard_at = self._world.now
         if self._world.station.talk.is_connected:
             self._asked_at.append(self._world.now)
 
@@ -158,6 +163,12 @@ class Invariants:
         if not self._asked_at:
             return True
         return world.now - max(self._asked_at[0], self._stalled_at) <= ANSWER_S
+
+    def _is_silence_ended(self) -> bool:
+        """Give up a session in which nothing was asked for a minute."""
+        world = self._world
+        is_session = world.station.phase is Phase.SESSION
+        return not is_session or world.now - self._heard_at <= SILENT_S
 
     def _is_idle_when_open(self) -> bool:
         """Want nothing of the supply soon after the contactor was told to open."""

@@ -256,7 +256,7 @@ class World:
             wanted.Listen: self._do_listen,
             wanted.TcpSend: self._do_tcp,
             wanted.SendMessage: self._do_message,
-            wanted.TcpClose: lambda a: self._hang_up(a.connection),
+            wanted.TcpClose: self._do_close,
             guarding.DrivePilot: self._do_pilot,
             guarding.DriveContactor: self._do_contactor,
             guarding.DriveSupply: self._do_supply,
@@ -293,6 +293,11 @@ class World:
         self.invariants.answered()
         message = MessageIn(action.connection, action.message)
         self.network.carry(action.connection, lambda: self.drive(message))
+
+    def _do_close(self, action: wanted.TcpClose) -> None:
+        number = action.connection
+        self.after(0.0, partial(self.invariants.closed, number))
+        self._hang_up(number)
 
     # --- the guard and the bench
 
