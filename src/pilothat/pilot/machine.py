@@ -2,7 +2,9 @@
 
 Fed with samples whenever they come (every 5 ms on a board, on every change in a
 simulated world) and with the duty that is driven. A new state is reported when it has
-lasted for the time its row in ``DEBOUNCE`` asks for; time counts, not samples.
+lasted for the time its row in ``DEBOUNCE_S`` asks for; time counts, not samples. What
+falls between two bands says nothing: it neither supports a new state nor forgets it.
+But a state that no sample has supported for ``GAP_FAULT_S`` is not believed any more.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from pilothat.pilot.levels import (
     classify,
 )
 
-GAP_FAULT_S = 0.1  # a level between the bands for longer is a pilot fault
+GAP_FAULT_S = 0.1  # a state without a sample of its level for longer is a fault
 DIODE_FAULT_S = 0.015  # our choice: as fast as C to B
 
 
@@ -57,6 +59,14 @@ def kind_of(old: PilotLevel | None, new: PilotLevel) -> Kind:
     return Kind.REQUEST if _POWER[new] > _POWER[old] else Kind.RELEASE
 
 
+class Diode(Enum):
+    """What is known of the diode of the car that is plugged in."""
+
+    UNKNOWN = auto()
+    GOOD = auto()
+    BAD = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class PilotChange:
     """The pilot has entered a state, or its diode check has a new result."""
@@ -79,19 +89,31 @@ class Pilot:
 
     def __init__(self) -> None:
         self.state = PilotState.F
-        self.is_diode_bad = False
         self.duty_pct = FAULT_PCT
         self._level: PilotLevel | None = None
         self._candidate: PilotLevel | None = None
+        self._candidate_since = 0.0
         self._sample = PilotSample(-12.0, None)
         self._accept_at: float | None = None
-        self._gap_until: float | None = None
+        self._lost_at: float | None = None
+        self._diode = Diode.UNKNOWN
+        self._diode_next = Diode.UNKNOWN
         self._diode_at: float | None = None
 
     @property
     def deadline(self) -> float | None:
         """Time of the next decision."""
-        return earliest(self._accept_at, self._gap_until, self._diode_at)
+        return earliest(self._accept_at, self._lost_at, self._diode_at)
+
+    @property
+    def is_diode_bad(self) -> bool:
+        """Whether the car's diode is missing or shorted."""
+        return self._diode is Diode.BAD
+
+    @property
+    def is_diode_proven(self) -> bool:
+        """Whether this car has shown that its diode works."""
+        return self._diode is Diode.GOOD
 
     def handle(self, event: PilotSample | Driven, now: float) -> Sequence[PilotChange]:
         """Take a sample, or learn what is driven."""
@@ -101,71 +123,83 @@ class Pilot:
         if self.duty_pct == FAULT_PCT:
             return ()  # the level is our own; the car cannot be seen
         self._judge_level(classify(event.high_v), now)
-        self._judge_diode(event.low_v, now)
+        self._judge_diode(now)
         return self.tick(now)
 
     def tick(self, now: float) -> Sequence[PilotChange]:
         """Let time pass."""
         changes: list[PilotChange] = []
         if is_due(self._accept_at, now):
-            self._level, self._accept_at = self._candidate, None
+            self._level, self._candidate = self._candidate, None
+            self._accept_at = self._lost_at = None
             changes += self._report()
-        if is_due(self._gap_until, now):
-            self._gap_until = None
-            if self.state is not PilotState.INVALID:
-                self._level, self.state = None, PilotState.INVALID
-                changes.append(self._change())
-        if is_due(self._diode_at, now):
-            self._diode_at = None
-            self.is_diode_bad = not self.is_diode_bad
+            self._judge_diode(now)
+        if is_due(self._lost_at, now):
+            self._lost_at = None
+            self._level, self.state = None, PilotState.INVALID
             changes.append(self._change())
+        if is_due(self._diode_at, now):
+            was_bad = self.is_diode_bad
+            self._diode, self._diode_at = self._diode_next, None
+            if self.is_diode_bad is not was_bad:
+                changes.append(self._change())
         return changes
 
     def _drive(self, duty_pct: float) -> Sequence[PilotChange]:
         was, self.duty_pct = self.duty_pct, duty_pct
         if duty_pct == FAULT_PCT:
             self._level = self._candidate = None
-            self._accept_at = self._gap_until = self._diode_at = None
-            self.is_diode_bad = False
+            self._accept_at = self._lost_at = None
+            self._forget_diode()
         elif was == FAULT_PCT:
-            self._level = None  # look again from scratch
-            return ()
+            return ()  # look again from scratch
         return self._report()
 
     def _judge_level(self, level: PilotLevel | None, now: float) -> None:
-        if level is None or level is PilotLevel.F:
-            self._accept_at = None
-            if self.state is not PilotState.INVALID:
-                self._gap_until = earliest(self._gap_until, now + self._gap_s())
+        if level is not None and level is self._level:
+            self._candidate = self._accept_at = self._lost_at = None
             return
-        self._gap_until = None
-        if level is self._level:
+        is_gap = level is None or level is PilotLevel.F
+        if self.state is not PilotState.INVALID:
+            self._lost_at = earliest(self._lost_at, now + self._trust_s(is_gap=is_gap))
+        elif is_gap:
+            self._candidate = None
+        if level is None or is_gap:
             self._accept_at = None
-        elif self._accept_at is None or level is not self._candidate:
-            self._candidate = level
-            self._accept_at = now + DEBOUNCE_S[kind_of(self._level, level)]
+            return
+        if level is not self._candidate:
+            self._candidate, self._candidate_since = level, now
+        debounce_s = DEBOUNCE_S[kind_of(self._level, level)]
+        self._accept_at = self._candidate_since + debounce_s
 
-    def _gap_s(self) -> float:
-        """Return how long this level may last: one below all bands is no gap."""
-        is_between = self._sample.high_v > PilotLevel.E.value[0]
-        return GAP_FAULT_S if is_between else DEBOUNCE_S[Kind.SHORT]
+    def _trust_s(self, *, is_gap: bool) -> float:
+        """Return how long the old state is believed: not long outside all bands."""
+        lowest_v, highest_v = PilotLevel.E.value[0], PilotLevel.A.value[1]
+        is_outside = is_gap and not lowest_v < self._sample.high_v < highest_v
+        return DEBOUNCE_S[Kind.SHORT] if is_outside else GAP_FAULT_S
 
-    def _judge_diode(self, low_v: float | None, now: float) -> None:
-        is_checkable = low_v is not None and self._level is not PilotLevel.A
+    def _judge_diode(self, now: float) -> None:
+        """Look at the low half wave; only a car has a diode to be judged."""
+        low_v = self._sample.low_v
+        is_checkable = self._level not in (PilotLevel.A, PilotLevel.E)
         if low_v is None or not is_checkable or LOW_PRESENT_V < low_v < LOW_MISSING_V:
             self._diode_at = None
             return
-        if (low_v >= LOW_MISSING_V) is self.is_diode_bad:
+        seen = Diode.GOOD if low_v <= LOW_PRESENT_V else Diode.BAD  # BAD for NaN, too
+        if seen is self._diode:
             self._diode_at = None
-        elif self._diode_at is None:
-            self._diode_at = now + DIODE_FAULT_S
+        elif self._diode_at is None or seen is not self._diode_next:
+            self._diode_next, self._diode_at = seen, now + DIODE_FAULT_S
+
+    def _forget_diode(self) -> None:
+        self._diode, self._diode_at = Diode.UNKNOWN, None
 
     def _report(self) -> Sequence[PilotChange]:
         state = self._state_now()
         if state is None or state is self.state:
             return ()
-        if state in (PilotState.A1, PilotState.A2):
-            self.is_diode_bad, self._diode_at = False, None
+        if state in (PilotState.A1, PilotState.A2, PilotState.E):
+            self._forget_diode()
         self.state = state
         return (self._change(),)
 
