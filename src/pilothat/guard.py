@@ -7,6 +7,9 @@ only while
   * the pilot is in C (or D, where there is ventilation) with a good diode, and
   * every input of the safety chain is good.
 
+To begin, PWM must run and the diode must have been seen to work; a charge that runs may
+lose the PWM, so that the car can stop by itself.
+
 When one of these ends, power is cut and stays cut: the main program must first ask for
 an open contactor before it may ask for a closed one again. Losing the pilot or the
 safety chain cuts supply and contactor at once; losing the lease cuts the supply at once
@@ -148,9 +151,14 @@ class Guard:
         """What the pins are told now."""
         return self._driven
 
+    @property
+    def _is_live(self) -> bool:
+        return self._driven.is_contactor_closed or self._driven.is_supply_enabled
+
     def handle(self, event: GuardEvent, now: float) -> Sequence[GuardAction]:
         """Take one event."""
         changes: Sequence[PilotChange] = ()
+        self._expire(now)  # a renewal that comes too late is none
         match event:
             case PilotSample():
                 changes = self.pilot.handle(event, now)
@@ -167,7 +175,15 @@ class Guard:
 
     def tick(self, now: float) -> Sequence[GuardAction]:
         """Let time pass."""
+        self._expire(now)
         return self._settle(self.pilot.tick(now), now)
+
+    def _expire(self, now: float) -> None:
+        if is_due(self._lease_until, now):
+            self._lease_until, self._lease_lost = None, True
+            self._must_rearm |= self._is_live
+            if self._driven.is_contactor_closed:
+                self._cut_at = now + HOLDOFF_S
 
     def _take_lease(self, want: Want, now: float) -> None:
         if not (want.is_contactor_closed or want.is_supply_enabled):
@@ -179,10 +195,6 @@ class Guard:
     def _settle(
         self, changes: Sequence[PilotChange], now: float
     ) -> Sequence[GuardAction]:
-        if is_due(self._lease_until, now):
-            self._lease_until, self._lease_lost = None, True
-            if self._driven.is_contactor_closed:
-                self._cut_at = now + HOLDOFF_S
         actions: list[GuardAction] = [_fact(change) for change in changes]
         self._watch_contactor(now)
         actions += self._drive(now)
@@ -196,15 +208,15 @@ class Guard:
 
     def _drive(self, now: float) -> Sequence[GuardAction]:
         """Drive what is wanted and allowed: first what makes safe, the pilot last."""
-        is_allowed = self._is_power_allowed()
-        if not is_allowed and (
-            self._driven.is_contactor_closed or self._driven.is_supply_enabled
-        ):
-            self._must_rearm = True
+        is_allowed, is_closed = (
+            self._is_power_allowed(),
+            self._driven.is_contactor_closed,
+        )
+        if is_closed or self._driven.is_supply_enabled:
+            self._must_rearm |= self._lease_lost or not is_allowed
         may_close = is_allowed and not self._must_rearm and not self._lease_lost
+        may_close = may_close and (is_closed or self._may_begin())
         is_held = is_allowed and self._cut_at is not None and now < self._cut_at
-        if self._lease_lost and self._driven.is_contactor_closed:
-            self._must_rearm = True
         closed = (may_close and self._want.is_contactor_closed) or is_held
         enabled = may_close and self._want.is_supply_enabled
         if not closed:
@@ -244,6 +256,11 @@ class Guard:
             and self._interlocks.is_good
             and self._contactor_fault is None
         )
+
+    def _may_begin(self) -> bool:
+        """Tell whether a car offers what closing needs: PWM answered, diode seen."""
+        is_running = self.pilot.state in (PilotState.C2, PilotState.D2)
+        return is_running and self.pilot.is_diode_proven
 
     def _watch_contactor(self, now: float) -> None:
         follows = self._is_closed == self._driven.is_contactor_closed
