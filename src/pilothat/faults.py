@@ -13,7 +13,6 @@ from enum import Enum
 class Reaction(Enum):
     """What the station does when the fault comes up."""
 
-    STOP = "stop in order, then try again"
     CUT = "cut power at once, then try again after a replug"
     LATCH = "cut power at once and stay out of service until cleared"
     WAIT = "offer nothing until it goes away by itself"
@@ -67,6 +66,17 @@ class Fault(Enum):
         Reaction.CUT,
         "Release the emergency stop and plug in again",
         "EVSE_EmergencyShutdown",
+    )
+    RESIDUAL_CURRENT = FaultRow(
+        "the residual current monitor has tripped, or is not connected",
+        Reaction.CUT,
+        "Check cable and car for an earth fault, and the monitor's wiring",
+        "EVSE_EmergencyShutdown",
+    )
+    TEMPERATURE = FaultRow(
+        "plug or cabinet is too hot, or a temperature sensor is broken",
+        Reaction.CUT,
+        "Let it cool down; check the contacts of the plug and the sensor",
     )
     LEASE_LOST = FaultRow(
         "the main program stalled and the guard took over",

@@ -277,9 +277,12 @@ class Guard:
             )
 
     def _faults(self) -> tuple[Fault, ...]:
+        chain = self._interlocks
         found = (
             (self.pilot.is_diode_bad, Fault.CP_DIODE),
-            (not self._interlocks.is_good, Fault.EMERGENCY_STOP),
+            (not chain.is_estop_released, Fault.EMERGENCY_STOP),
+            (not chain.is_rcm_good, Fault.RESIDUAL_CURRENT),
+            (not chain.is_temperature_good, Fault.TEMPERATURE),
             (self._lease_lost, Fault.LEASE_LOST),
             (self._is_board_lost, Fault.CP_INVALID),
         )

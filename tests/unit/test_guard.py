@@ -317,19 +317,21 @@ def test_pilot_that_comes_back_does_not_restore_power() -> None:
 
 # --- the safety chain, the board and the contactor
 
-CHAIN = [
-    Interlocks(is_estop_released=False),
-    Interlocks(is_rcm_good=False),
-    Interlocks(is_temperature_good=False),
-]
+CHAIN = {
+    Interlocks(is_estop_released=False): Fault.EMERGENCY_STOP,
+    Interlocks(is_rcm_good=False): Fault.RESIDUAL_CURRENT,
+    Interlocks(is_temperature_good=False): Fault.TEMPERATURE,
+}
 
 
-@pytest.mark.parametrize("inputs", CHAIN)
-def test_broken_safety_chain_opens_at_once_and_stays_open(inputs: Interlocks) -> None:
+@pytest.mark.parametrize(("inputs", "fault"), CHAIN.items())
+def test_broken_safety_chain_opens_at_once_and_stays_open(
+    inputs: Interlocks, fault: Fault
+) -> None:
     guard = charging()
     actions = guard.handle(inputs, NEW + 0.1)
     assert outputs(actions) == [SUPPLY_OFF, CONTACTOR_OPEN]
-    assert len(faults(actions)) == 1
+    assert faults(actions) == [fault]
     guard.handle(Interlocks(), NEW + 0.11)
     guard.handle(Lease(POWER), NEW + 0.12)
     assert guard.driven == READY
