@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
 from tests.sim.short import begun
 
 from pilothat.pilot.levels import PilotSample, PilotState
 from pilothat.pilot.machine import Driven, Pilot
-from pilothat.station.events import StopCause, StopRequested
+from pilothat.plant import PathPhase
+from pilothat.station.actions import TcpSend
+from pilothat.station.events import StopCause, StopRequested, TcpData
 from pilothat.twin.bench import BenchFault
+from pilothat.twin.car import Car
+from pilothat.twin.carevents import CarAction, CarEvent
+from pilothat.twin.world import World
+from pilothat.v2g import tp
+from pilothat.v2g.messages import codec, din
 
 
 def _charging_pilot() -> Pilot:
@@ -48,6 +59,57 @@ def test_dead_adc_opens_the_contactor_within_100_ms() -> None:
     world.inject(BenchFault.ADC_STUCK)
     world.run(lambda: False, world.now + 0.1)
     assert not world.bench.contactor_is_closed(world.now)
+
+
+class Listener:
+    """A car whose answers are listened to."""
+
+    def __init__(self, car: Car) -> None:
+        self.heard: list[bytes] = []
+        self._car = car
+
+    @property
+    def deadline(self) -> float | None:
+        return self._car.deadline
+
+    def handle(self, event: CarEvent, now: float) -> Sequence[CarAction]:
+        self.heard += [event.data] if isinstance(event, TcpData) else []
+        return self._car.handle(event, now)
+
+    def tick(self, now: float) -> Sequence[CarAction]:
+        return self._car.tick(now)
+
+
+@pytest.mark.parametrize("fault", [None, BenchFault.ISOLATION_FAULT])
+def test_refusal_reaches_the_car_before_the_station_leaves_the_network(
+    fault: BenchFault | None,
+) -> None:
+    visit = begun()
+    world, listener = visit.world, Listener(visit.car)
+    world.park(listener)
+    sent: list[bytes] = []
+    world.watchers.append(
+        lambda _, __, actions: sent.extend(
+            action.data for action in actions if isinstance(action, TcpSend)
+        )
+    )
+    world.run(lambda: world.station.path.phase is PathPhase.CHECKING, 20.0)
+    disturb = partial(world.inject, fault) if fault else partial(refuse, world)
+    disturb()
+    world.run(lambda: world.station.talk.session is None, 30.0)
+    world.run(lambda: False, world.now + 1.0)
+    assert listener.heard == sent
+
+
+def refuse(world: World) -> None:
+    """Let a request with a wrong session ID be refused."""
+    stop = din.V2gMessage(
+        header=din.MessageHeader(session_id=b"\xee" * 8), body=din.SessionStopReq()
+    )
+    payload = codec("din").encode(stop)
+    data = tp.pack(tp.PayloadType.EXI, payload)
+    world.invariants.asked(data)
+    world.tell(TcpData(world.network.connection, data))
 
 
 def test_stalled_program_hears_what_it_missed_in_order_and_at_once() -> None:

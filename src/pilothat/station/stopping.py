@@ -86,10 +86,12 @@ PILOT_OFF = Step("pilot off", Effect.PILOT_OFF, _at_once)
 PILOT_FAULT = Step("pilot fault", Effect.PILOT_FAULT, _at_once)
 HOLD_FAULT = Step("hold fault", Effect.NOTHING, lambda _: False, 1.0)  # F >= 300 ms
 CLOSE = Step("close", Effect.CLOSE, _at_once)
+# our choice: a new key restarts the modem, and the last answer is still in it
+LINGER = Step("linger", Effect.NOTHING, lambda _: False, 0.3)
 LEAVE = Step("leave", Effect.LEAVE, _at_once)
 
 _IN_ORDER = (RAMP, OPEN, WELD_CHECK, RETAIN, PILOT_OFF, CLOSE, LEAVE)
-_BROKEN = (CUT, OPEN, PILOT_OFF, CLOSE, LEAVE, WELD_CHECK)
+_BROKEN = (CUT, OPEN, PILOT_OFF, CLOSE, LINGER, LEAVE, WELD_CHECK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ PLANS: Mapping[StopReason, Plan] = {
             PILOT_FAULT,
             NOTICE,
             CLOSE,
+            LINGER,
             LEAVE,
             HOLD_FAULT,
             PILOT_OFF,

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pilothat.exi.codec import ExiError
 from pilothat.pilot.duty import DIGITAL_PCT, FAULT_PCT
 from pilothat.pilot.levels import PilotLevel, PilotSample, classify
 from pilothat.plant import OFF, SAFE_V, Setpoint
 from pilothat.power.limits import trip_voltage_v
 from pilothat.station.phases import Phase
+from pilothat.v2g import tp
+from pilothat.v2g.messages import SCHEMAS, codec
 
 if TYPE_CHECKING:
     from pilothat.twin.world import World
@@ -38,7 +41,7 @@ class Invariants:
         self.is_excused = False  # the bench is broken in a way no software mends
         self._left_c_at: float | None = 0.0
         self._unplugged_at: float | None = 0.0
-        self._asked_at: list[float] = []
+        self._asked: list[tuple[float, bytes]] = []  # when, and what
         self._heard_at = 0.0  # the car spoke last
         self._stalled_at = 0.0  # the main program hung, last
         self._setpoint = OFF
@@ -93,21 +96,21 @@ class Invariants:
 
     def connected(self) -> None:
         """Note a new connection: nothing is owed on it."""
-        self._asked_at.clear()
+        self._asked.clear()
         self._heard_at = self._world.now
 
-    def asked(self) -> None:
-        """Note a request that reached the station."""
+    def asked(self, data: bytes = b"") -> None:
+        """Note a request that reached the station; its bytes, if it came as such."""
         self._heard_at = self._world.now
         if self._world.station.talk.is_connected:
-            self._asked_at.append(self._world.now)
+            self._asked.append((self._world.now, data))
 
     def answered(self) -> None:
         """Note an answer of the station."""
-        if not self._asked_at:
+        if not self._asked:
             self._broken("an answer without a request")
             return
-        self._asked_at.pop(0)
+        self._asked.pop(0)
 
     def closed(self, connection: int) -> None:
         """Look at a connection that the station closes: 5 % must be off before."""
@@ -159,10 +162,16 @@ class Invariants:
         if world.is_main_stalled:
             self._stalled_at = world.now
         if not world.station.talk.is_connected:
-            self._asked_at.clear()
-        if not self._asked_at:
+            self._asked.clear()
+        if not self._asked:
             return True
-        return world.now - max(self._asked_at[0], self._stalled_at) <= ANSWER_S
+        asked_at, data = self._asked[0]
+        if world.now - max(asked_at, self._stalled_at) <= ANSWER_S:
+            return True
+        if not data or is_readable(data):
+            return False
+        del self._asked[0]  # rightly ignored
+        return True
 
     def _is_silence_ended(self) -> bool:
         """Give up a session in which nothing was asked for a minute."""
@@ -187,3 +196,19 @@ class Invariants:
         if self.is_excused or world.guard.driven.duty_pct != FAULT_PCT:
             return True
         return world.bench.inlet(world.now)[1] <= CURRENT_A
+
+
+def is_readable(data: bytes) -> bool:
+    """Tell whether the bytes are a message in a grammar that is spoken here."""
+    frames = tp.Reader().feed(data)
+    return any(_is_message(frame.payload) for frame in frames)
+
+
+def _is_message(payload: bytes) -> bool:
+    for protocol in SCHEMAS:
+        try:
+            codec(protocol).decode(payload)
+        except ExiError:
+            continue
+        return True
+    return False

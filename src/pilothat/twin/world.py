@@ -412,7 +412,7 @@ class World:
 
     def _request(self, event: TcpData | MessageIn) -> None:
         def arrive() -> None:
-            self.invariants.asked()
+            self.invariants.asked(event.data if isinstance(event, TcpData) else b"")
             self.tell(event)
 
         self.network.carry(event.connection, arrive)
