@@ -44,10 +44,9 @@ def grant(
 
 def test_voltage_v(ratings: Ratings, ev: EvLimits) -> float:
     """Return the voltage of the insulation test (IEC 61851-23:2023 CC.4.1)."""
-    if not isfinite(ev.max_v):
-        return ratings.max_v
-    raised_v = ev.max_v + 50.0 if ev.max_v <= 500.0 else 1.1 * ev.max_v
-    return min(raised_v, max(500.0, 1.1 * ev.max_v), ratings.max_v)
+    if ev.max_v <= 500.0:
+        return min(ev.max_v + 50.0, 500.0, ratings.max_v)
+    return min(1.1 * ev.max_v, ratings.max_v)
 
 
 def trip_voltage_v(ratings: Ratings, ev: EvLimits) -> float:
