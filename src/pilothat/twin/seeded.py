@@ -77,10 +77,7 @@ def shortened(profile: CarProfile) -> CarProfile:
 def play(seed: int, profile: CarProfile, *, has_faults: bool) -> Report:
     """Play the session of a seed."""
     session = Session(seed, profile, has_faults=has_faults)
-    try:
-        session.run()
-    except _OUR_BUGS as error:
-        session.violations.append(_told(error, session.world.now))
+    session.play_out()
     return session.report()
 
 
@@ -125,8 +122,15 @@ class Session:
         for drawn in self.faults:
             arrange(scene, drawn)
 
+    def play_out(self) -> None:
+        """Play it to its end; one of our bugs ends it, too."""
+        try:
+            self.run()
+        except _OUR_BUGS as error:
+            self.violations.append(_told(error, self.world.now))
+
     def run(self) -> None:
-        """Play it to its end."""
+        """Play it to its end; raises what is a bug of ours."""
         world = self.world
         world.after(PLUG_AT_S, lambda: world.drive(Plug()))
         mended_at = max((d.at_s + d.lasts_s for d in self.faults), default=0.0)
