@@ -31,6 +31,12 @@ class Process:
     def text(self) -> str:
         return self.log.read_text()
 
+    @property
+    def phase(self) -> str:
+        """The phase it told last."""
+        _, _, rest = self.text.rpartition(" phase ")
+        return rest.partition("\n")[0]
+
     def wait_for(self, text: str, limit_s: float = READY_S) -> None:
         until(lambda: text in self.text, limit_s, f"'{text}' in {self.log}")
 
@@ -130,11 +136,14 @@ class Lab:
     def journal(self) -> Iterator[dict[str, object]]:
         for path in sorted((self.folder / "journal").glob("*.jsonl")):
             for line in path.read_text().splitlines():
-                yield json.loads(line)
+                entry = json.loads(line)
+                if "event" in entry:  # the first line holds the settings
+                    yield entry
 
     def _ip(self, side: str, *command: str) -> None:
         sh("ip", "-n", f"{self.name}{side}", *command)
 
 
 def unique_name() -> str:
+    """Return a short name no other run uses: an interface's fits 15 characters."""
     return f"ph{os.getpid() % 100_000}"

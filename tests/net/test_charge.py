@@ -89,7 +89,7 @@ def test_a_mishap_leaves_the_outlet_dead_and_the_next_car_charges(
     station = lab.station()
     lab.car("--do", f"{what}@{phase}", *NEARLY_FULL).popen.wait(90)
     until(lambda: is_open(lab), 5, "contactor open")
-    until(lambda: station.text.rstrip().endswith("phase idle"), SETTLED_S, "idle")
+    until(lambda: station.phase == "idle", SETTLED_S, "idle")
     assert lab.car(*NEARLY_FULL, name="next").popen.wait(60) == 0
     assert_well(station)
 
@@ -110,7 +110,7 @@ def test_a_cut_line_ends_the_session_and_a_mended_one_charges(
     car.end()
     car.end()
     segment.send("mend")
-    until(lambda: station.text.rstrip().endswith("phase idle"), SETTLED_S, "idle")
+    until(lambda: station.phase == "idle", SETTLED_S, "idle")
     assert lab.car(*NEARLY_FULL, name="next").popen.wait(60) == 0
     assert_well(station)
 
