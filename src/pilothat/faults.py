@@ -119,7 +119,7 @@ class Fault(Enum):
         "Check the power supply; clear the fault when it is understood",
     )
     OVERCURRENT = FaultRow(
-        "the outlet current is above the limit of this session",
+        "the supply gives more than it was told, current or voltage",
         Reaction.CUT,
         "Check the power supply",
     )

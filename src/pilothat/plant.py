@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
+from math import inf, isfinite
 
 
 class Isolation(Enum):
@@ -35,6 +35,11 @@ class PlantFact:
     current_a: float
     isolation: Isolation = Isolation.INVALID
     isolation_ohm: float | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether these are numbers; a broken driver may report others."""
+        return isfinite(self.supply_v + self.outlet_v + self.current_a)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ OUT_OF_LIMIT_S = 0.4  # current or voltage above the set-point for longer
 CLOSE_S = 0.5  # contactor closed, at the latest
 TEST_RAMP_S = 8.0  # test voltage reached
 MEASURE_S = 25.0  # isolation monitor, self-test included
+BLIND_S = 10.0  # our choice: no result while voltage is on, a few of its cycles
 DISCHARGE_S = 5.0  # below 60 V again; all of the cable check within 38 s
 PRECHARGE_S = 60.0  # the car gives up after 7 s; some poll longer
 RAMP_S = 1.0  # current below OPEN_A
@@ -95,6 +96,7 @@ class PathFailed:
 
 PathAction = Output | Switch | Monitor | PathFailed
 
+_BLINDABLE = (PathPhase.PRECHARGE, PathPhase.DELIVERING, PathPhase.RAMPING)
 _LEAVING = (PathPhase.OPENING, PathPhase.WELD_CHECK)
 _LIVE = Switch(is_contactor_closed=True, is_supply_enabled=True)
 _DEAD = Switch(is_contactor_closed=False, is_supply_enabled=False)
@@ -113,7 +115,9 @@ class PowerPath:
         self._is_closed = False
         self._is_measuring = False
         self._has_tested = False
+        self._is_fresh = False  # the monitor has let go of its last result
         self._step_until: float | None = None
+        self._blind_at: float | None = None
         self._stale_at: float | None = None
         self._excess_at: float | None = None
         self._fall = (
@@ -125,7 +129,9 @@ class PowerPath:
     @property
     def deadline(self) -> float | None:
         """Time of the next decision."""
-        return earliest(self._step_until, self._stale_at, self._excess_at)
+        return earliest(
+            self._step_until, self._stale_at, self._excess_at, self._blind_at
+        )
 
     def handle(self, event: PathEvent, now: float) -> Sequence[PathAction]:
         """Take a wish of the session or a fact of the plant."""
@@ -145,6 +151,8 @@ class PowerPath:
                 return self._fail(Fault.SUPPLY_STALE, now)
         if is_due(self._excess_at, now):
             return self._fail(Fault.OVERCURRENT, now)
+        if is_due(self._blind_at, now):
+            return self._fail(Fault.ISOLATION_TIMEOUT, now)
         if is_due(self._step_until, now):
             return self._missed(now)
         return ()
@@ -179,7 +187,7 @@ class PowerPath:
         if max(self.plant.outlet_v, self.plant.supply_v) >= SAFE_V:
             return self._fail(Fault.OUTLET_LIVE, now)
         self.isolation = Isolation.INVALID
-        self._is_measuring = self._has_tested = False
+        self._is_measuring = self._has_tested = self._is_fresh = False
         self._enter(PathPhase.CHECKING, now + CLOSE_S)
         return (_LIVE,)
 
@@ -215,17 +223,29 @@ class PowerPath:
         return (*self._set(held), *self._advance(now))
 
     def _measured(self, plant: PlantFact, now: float) -> Sequence[PathAction]:
+        if not plant.is_measured:
+            return ()  # soon the supply counts as lost
         self.plant, self._stale_at = plant, now + STALE_S
         if not self.phase.is_live:
             return ()
         if plant.outlet_v > trip_voltage_v(self._ratings, self.ev):
             return self._fail(Fault.OVERVOLTAGE, now)
-        if self._has_tested and plant.isolation is not Isolation.INVALID:
-            self.isolation = plant.isolation
+        self._watch_isolation(plant.isolation, now)
         if self.isolation is Isolation.FAULT:
             return self._fail(Fault.ISOLATION, now)
         self._watch_excess(now)
         return self._advance(now)
+
+    def _watch_isolation(self, verdict: Isolation, now: float) -> None:
+        """Take the monitor's verdict, and note whether it has one."""
+        is_blind = verdict is Isolation.INVALID
+        self._is_fresh |= is_blind
+        if self._has_tested and not is_blind:
+            self.isolation = verdict
+        if is_blind and self.phase in _BLINDABLE:
+            self._blind_at = earliest(self._blind_at, now + BLIND_S)
+        else:
+            self._blind_at = None
 
     def _allowed_a(self, now: float) -> float:
         """Return the current the supply may give: a lower set-point takes its time."""
@@ -273,7 +293,7 @@ class PowerPath:
             if self.plant.outlet_v >= 0.95 * test_v:
                 self._is_measuring, self._step_until = True, now + MEASURE_S
                 return (Monitor(on=True),)
-        elif self.plant.isolation is not Isolation.INVALID:
+        elif self._is_fresh and self.plant.isolation is not Isolation.INVALID:
             return self._judge_isolation(now)
         return ()
 
@@ -314,7 +334,7 @@ class PowerPath:
 
     def _cut(self, phase: PathPhase, now: float) -> Sequence[PathAction]:
         self._enter(phase, now + OPEN_S)
-        self._excess_at = None
+        self._excess_at = self._blind_at = None
         self.granted = Granted(OFF)
         return (*self._set(OFF), _DEAD, Monitor(on=False), *self._advance(now))
 
