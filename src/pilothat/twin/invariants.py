@@ -15,7 +15,7 @@ from pilothat.plant import OFF, SAFE_V, Setpoint
 from pilothat.power.limits import trip_voltage_v
 from pilothat.station.phases import Phase
 from pilothat.v2g import tp
-from pilothat.v2g.messages import SCHEMAS, codec
+from pilothat.v2g.messages import codec, din
 
 if TYPE_CHECKING:
     from pilothat.twin.world import World
@@ -110,7 +110,9 @@ class Invariants:
         if not self._asked:
             self._broken("an answer without a request")
             return
-        self._asked.pop(0)
+        while len(self._asked) > 1 and not self._is_owed():
+            del self._asked[0]
+        del self._asked[0]
 
     def closed(self, connection: int) -> None:
         """Look at a connection that the station closes: 5 % must be off before."""
@@ -165,13 +167,22 @@ class Invariants:
             self._asked.clear()
         if not self._asked:
             return True
-        asked_at, data = self._asked[0]
-        if world.now - max(asked_at, self._stalled_at) <= ANSWER_S:
+        since = max(self._asked[0][0], self._stalled_at)
+        if world.now - since <= ANSWER_S:
             return True
-        if not data or is_readable(data):
+        if self._is_owed():
             return False
-        del self._asked[0]  # rightly ignored
+        del self._asked[0]
         return True
+
+    def _is_owed(self) -> bool:
+        """Tell whether the oldest of the requests must be answered at all.
+
+        What a session cannot read as a request it rightly ignores.
+        """
+        data = self._asked[0][1]
+        has_session = self._world.station.talk.session is not None
+        return not (data and has_session) or is_request(data)
 
     def _is_silence_ended(self) -> bool:
         """Give up a session in which nothing was asked for a minute."""
@@ -198,17 +209,15 @@ class Invariants:
         return world.bench.inlet(world.now)[1] <= CURRENT_A
 
 
-def is_readable(data: bytes) -> bool:
-    """Tell whether the bytes are a message in a grammar that is spoken here."""
+def is_request(data: bytes) -> bool:
+    """Tell whether the bytes are a request that a session must answer."""
     frames = tp.Reader().feed(data)
-    return any(_is_message(frame.payload) for frame in frames)
+    return any(_is_request(frame.payload) for frame in frames)
 
 
-def _is_message(payload: bytes) -> bool:
-    for protocol in SCHEMAS:
-        try:
-            codec(protocol).decode(payload)
-        except ExiError:
-            continue
-        return True
-    return False
+def _is_request(payload: bytes) -> bool:
+    try:
+        message = codec("din").decode(payload)
+    except ExiError:
+        return False
+    return isinstance(message, din.V2gMessage) and isinstance(message.body, din.Request)
