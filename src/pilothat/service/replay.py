@@ -125,7 +125,7 @@ class Result:
             return "passed: came further than in the recording"
         if self.is_good:
             return "passed: came as far as in the recording"
-        return f"failed: {car.reason}"
+        return f"failed: {car.reason or 'the recording takes too long to play'}"
 
     @property
     def notes(self) -> Iterator[str]:

@@ -100,16 +100,21 @@ def _is_match(raw: bytes) -> bool:
 
 def search_after_s(recording: Recording) -> float:
     """Return the pause between match and first SDP request."""
-    matched = [x.at for x in recording.slac if not x.is_ev and _is_match(x.data)]
     asked = [x.at for x in recording.sdp if x.is_ev]
-    return max(asked[0] - matched[-1], 0.0) if matched and asked else USUAL_SEARCH_S
+    matched = [x.at for x in recording.slac if not x.is_ev and _is_match(x.data)]
+    return _pause_s(matched, asked[0] if asked else None, USUAL_SEARCH_S)
 
 
 def first_message_s(recording: Recording) -> float:
     """Return the pause between SDP answer and first message."""
     told = [x.at for x in recording.sdp if not x.is_ev]
-    first = recording.turns[0].at
-    return max(first - told[-1], 0.0) if told else USUAL_PACE_S
+    return _pause_s(told, recording.turns[0].at, USUAL_PACE_S)
+
+
+def _pause_s(before: Sequence[float], at: float | None, usual_s: float) -> float:
+    """Return the time since the last of some moments, where there is one."""
+    past = [moment for moment in before if at is not None and moment <= at]
+    return at - past[-1] if past and at is not None else usual_s
 
 
 def stage_of(progress: Progress) -> Stage:

@@ -86,24 +86,31 @@ def steps(lines: Sequence[Line]) -> tuple[Step, ...]:
 
 
 def _steps(lines: Sequence[Line]) -> Iterator[Step]:
-    since = lines[0].at if lines else 0.0
+    own_at = since = lines[0].at if lines else 0.0
     awaits: type[Mme] | None = None
-    before: Step | None = None
+    before: bytes = b""
     for line in lines:
-        heard = wire.parse(line.data)
-        mme = heard.mme if heard else None
+        mme = _mme(line)
         if not line.is_ev:
             if isinstance(mme, _ANSWERS):
                 awaits, since = type(mme), line.at
             continue
         if line.data[:6] == LOCAL_MODEM_MAC or isinstance(mme, CmSetKeyReq):
             continue  # between the car and its own modem
-        pause_s = line.at - since if before or awaits else 0.0
-        repeats = before is not None and type(before.mme) is type(mme)
-        is_retry = repeats and isinstance(mme, _ASKING) and pause_s > DOUBLED_S
-        before = Step(line.data, mme, awaits, pause_s, is_retry)
-        yield before
+        is_first_word = isinstance(mme, CmSlacParmReq)  # waits for nobody
+        if is_first_word or not before:
+            awaits, since = None, own_at if before else line.at
+        pause_s = line.at - since
+        is_repeated = line.data == before and isinstance(mme, _ASKING)
+        is_retry = is_repeated and line.at - own_at > DOUBLED_S
+        yield Step(line.data, mme, awaits, pause_s, is_retry)
         awaits, since = None, line.at
+        before, own_at = line.data, line.at
+
+
+def _mme(line: Line) -> Mme | None:
+    heard = wire.parse(line.data)
+    return heard.mme if heard else None
 
 
 def is_whole(script: Sequence[Step]) -> bool:
@@ -197,6 +204,8 @@ class RecordedSlac:
     def _note(self, step: Step) -> None:
         """Remember what an answer must fit to."""
         if isinstance(step.mme, CmSlacParmReq):
+            if step.mme.run_id != self._run_id:
+                self._heard_at.clear()  # what was heard belongs to another run
             self._run_id = step.mme.run_id
             if self.progress is Progress.NOTHING:
                 self.progress = Progress.REQUESTED

@@ -13,7 +13,7 @@ the file says to have left out are closed up.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import median
@@ -267,15 +267,29 @@ def _line(row: Mapping[str, object], where: str) -> Line:
     return Line(float(at), side == "ev", layer, kind, data, is_modem)
 
 
-def _until_closed(lines: Iterable[Line]) -> tuple[list[Line], Closing | None]:
-    """Return the messages up to the first end of the connection, and that end."""
+def _until_closed(lines: Sequence[Line]) -> tuple[list[Line], Closing | None]:
+    """Return the messages up to the end of their connection, and that end.
+
+    An end behind which the same conversation goes on was that of another connection.
+    """
     talk: list[Line] = []
-    for line in lines:
-        if line.layer == "v2gtp" and line.kind.lower() == EXI_TYPE:
+    for n, line in enumerate(lines):
+        if _is_message(line):
             talk.append(line)
         elif line.layer == "tcp" and line.kind in CLOSINGS and talk:
-            return talk, Closing(line.is_ev, line.kind, line.at - talk[-1].at)
+            following = next((x for x in lines[n:] if _is_message(x)), None)
+            if following is None or _opens_talk(following):
+                return talk, Closing(line.is_ev, line.kind, line.at - talk[-1].at)
     return talk, None
+
+
+def _is_message(line: Line) -> bool:
+    return line.layer == "v2gtp" and line.kind.lower() == EXI_TYPE
+
+
+def _opens_talk(line: Line) -> bool:
+    message, _ = _decode("app", line.data)
+    return isinstance(message, SupportedAppProtocolReq)
 
 
 def _turns(

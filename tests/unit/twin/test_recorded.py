@@ -129,6 +129,23 @@ def test_request_for_slac_that_comes_doubled_is_sent_twice() -> None:
     assert len(said(car, "CmSlacParmReq")) == 2
 
 
+def test_request_for_slac_with_another_run_id_is_no_repetition() -> None:
+    rows = charge()
+    raw = bytes.fromhex(str(rows[0]["hex"]))
+    other = {**rows[0], "hex": (raw[:21] + b"\x99" * 8 + raw[29:]).hex()}
+    car = played([*shifted([other], -1.0), *rows])
+    assert car.reached.name == "SessionStop"
+    assert len(said(car, "CmSlacParmReq")) == 2
+
+
+def test_car_that_began_anew_without_a_report_does_so_here() -> None:
+    rows = charge()
+    first_try = shifted(rows[:15], -5.0)
+    car = played([*first_try, *rows])
+    assert car.reached.name == "SessionStop"
+    assert len(said(car, "CmSlacParmReq")) == 2
+
+
 def test_answer_without_tls_ends_the_requests_for_tls() -> None:
     rows = charge()
     first = rows.index(of(rows, "sdp")[0])

@@ -83,6 +83,19 @@ def test_conversation_ends_with_the_first_end_of_the_connection() -> None:
     assert recording.closing.kind == "FIN"
 
 
+def test_end_of_another_connection_is_no_end() -> None:
+    rows = charge()
+    at = next(n for n, row in enumerate(rows) if name(row) == "PreChargeReq")
+    other = {**rows[-1], "t": rows[at]["t"], "payload_type": "RST"}
+    assert read([*rows[:at], other, *rows[at:]]) == read(rows)
+
+
+def test_second_conversation_is_left_out() -> None:
+    rows = charge()
+    again = [{**r, "t": float(str(r["t"])) + 60} for r in of(rows, "v2gtp")]
+    assert read([*rows, *again]).turns == read(rows).turns
+
+
 def test_frames_of_modems_are_left_out() -> None:
     rows = charge()
     rows[3]["modem"] = True
