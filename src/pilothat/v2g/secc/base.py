@@ -118,7 +118,7 @@ class Session(Generic[RequestT, ResponseT]):
         self.plant = PlantState()
         self._standard = standard
         self._pending: tuple[RequestT, Row] | None = None
-        self._waiting: deque[object] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[object] = deque()
         self._patience_at: float | None = None
         self._silent_at: float | None = now + SEQUENCE_TIMEOUT_S
         self._asked: tuple[str, float] = ("", 0.0)
@@ -147,10 +147,13 @@ class Session(Generic[RequestT, ResponseT]):
             return self._try_pending(now) if self._pending else ()
         if self.is_over:
             return ()
-        if self._pending:
-            self._waiting.append(event.message)
-            return ()
-        return self._take(event.message, now)
+        if self._pending is None:
+            return self._take(event.message, now)
+        if len(self._waiting) == MAX_WAITING:
+            hasty = f"{MAX_WAITING} requests wait already, another one came"
+            return (self._end(Ending.FAILED, hasty),)
+        self._waiting.append(event.message)
+        return ()
 
     def tick(self, now: float) -> Sequence[SessionAction]:
         """Let time pass."""
@@ -209,7 +212,7 @@ class Session(Generic[RequestT, ResponseT]):
         if answer.is_done:
             self.state = row.then
         self._silent_at = now + SEQUENCE_TIMEOUT_S
-        if self._waiting:
+        while self._waiting and self._pending is None:
             actions += self._take(self._waiting.popleft(), now)
         return actions
 

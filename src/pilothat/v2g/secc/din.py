@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from pilothat.machine import Entropy
 from pilothat.plant import (
+    SAFE_V,
     CheckCable,
     Deliver,
     EvLimits,
@@ -32,7 +33,7 @@ from pilothat.v2g.messages.din import (
 )
 from pilothat.v2g.plant import Ending, Learned, PlantState
 from pilothat.v2g.quirks import FIELD, Quirk
-from pilothat.v2g.secc.base import Answer, Ask, Context, Later, Session
+from pilothat.v2g.secc.base import Answer, Ask, Later, Session
 from pilothat.v2g.secc.din_answers import (
     CHARGE_SERVICE_ID,
     SCHEDULE_ID,
@@ -48,6 +49,7 @@ from pilothat.v2g.secc.din_answers import (
     volts,
     watts,
 )
+from pilothat.v2g.secc.din_told import loop_told, parameters_told
 from pilothat.v2g.sequence import DIN_ROWS, table
 
 AUTHORISATION_S = 55.0  # Ongoing at most; the car waits 60 s
@@ -239,23 +241,7 @@ def _parameters(ask: DinAsk) -> DinAnswer:
         response,
         replace(ask.context, ev=ev, soc_pct=soc_pct),
         (LimitsSaid(ev),),
-        learned=_learned_parameters(parameter),
-    )
-
-
-def _learned_parameters(parameter: din.DcEvChargeParameter) -> Learned:
-    optional = (
-        ("ev_max_w", parameter.ev_maximum_power_limit),
-        ("capacity_wh", parameter.ev_energy_capacity),
-        ("request_wh", parameter.ev_energy_request),
-    )
-    return Learned(
-        (
-            ("soc_pct", str(parameter.dc_ev_status.ev_ress_soc)),
-            ("ev_max_v", f"{parameter.ev_maximum_voltage_limit.si:g}"),
-            ("ev_max_a", f"{parameter.ev_maximum_current_limit.si:g}"),
-            *((name, f"{value.si:g}") for name, value in optional if value),
-        )
+        learned=parameters_told(parameter),
     )
 
 
@@ -295,12 +281,14 @@ def _precharge(ask: DinAsk) -> DinAnswer:
 
 
 def _is_precharged(ask: DinAsk) -> bool:
-    gap_v = abs(ask.plant.outlet_v - ask.context.target_v)
+    target_v = ask.context.target_v
+    gap_v = abs(ask.plant.outlet_v - target_v)
     return (
         ask.plant.fault is None
+        and target_v >= SAFE_V  # a car that asks for nothing has not precharged
         and ask.plant.pilot.wants_energy
         and ask.plant.phase is PathPhase.PRECHARGE
-        and gap_v <= max(READY_GAP_V, 0.1 * ask.context.target_v)
+        and gap_v <= max(READY_GAP_V, 0.1 * target_v)
     )
 
 
@@ -356,22 +344,12 @@ def _current_demand(ask: DinAsk) -> DinAnswer:
         response,
         replace(ask.context, ev=ev, soc_pct=soc_pct),
         (LimitsSaid(ev), wish) if ev != ask.context.ev else (wish,),
-        learned=_learned_loop(ask.context, request.dc_ev_status),
+        learned=loop_told(ask.context, request.dc_ev_status),
     )
 
 
 def _may_flow(status: DcEvStatus) -> bool:
     return status.ev_ready and status.ev_error_code is DcEvErrorCode.NO_ERROR
-
-
-def _learned_loop(context: Context, status: DcEvStatus) -> Learned | None:
-    """Tell what has changed; most requests tell nothing new."""
-    news = []
-    if status.ev_ress_soc != context.soc_pct:
-        news.append(("soc_pct", str(status.ev_ress_soc)))
-    if status.ev_error_code is not DcEvErrorCode.NO_ERROR:
-        news.append(("ev_error", status.ev_error_code.name))
-    return Learned(tuple(news)) if news else None
 
 
 def _session_stop(ask: DinAsk) -> DinAnswer | Later:

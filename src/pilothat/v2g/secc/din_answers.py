@@ -26,8 +26,10 @@ P_MAX_W = 32_767  # PMax is a signed 16 bit number of W
 CHARGE_SERVICE_ID = 1  # what every car expects
 SCHEDULE_ID = 1
 RIPPLE_A = 2.0
+HIGHEST, LOWEST = 3276.7, -3276.8  # what 16 bits can say in tenths
 
 _Code = DcEvseStatusCode
+_GOING_ON = (_Code.EVSE_Ready, _Code.EVSE_IsolationMonitoringActive)
 _ISOLATION = {
     Isolation.INVALID: IsolationLevel.Invalid,
     Isolation.VALID: IsolationLevel.Valid,
@@ -209,7 +211,7 @@ def status(plant: PlantState, code: DcEvseStatusCode) -> DcEvseStatus:
     """Return the status; a fault or a wish to stop overrules ``code``."""
     if plant.fault:
         code = DcEvseStatusCode[plant.fault.row.evse_status]
-    elif plant.wants_stop and code is _Code.EVSE_Ready:
+    elif plant.wants_stop and code in _GOING_ON:
         code = _Code.EVSE_Shutdown
     return DcEvseStatus(
         evse_isolation_status=_ISOLATION[plant.isolation],
@@ -235,13 +237,17 @@ def si_or(value: PhysicalValue | None, default: float) -> float:
 
 
 def volts(number: float) -> PhysicalValue:
-    """Return a voltage in tenths."""
-    return PhysicalValue.of(number, UnitSymbol.V, -1)
+    """Return a voltage in tenths, as far as they go."""
+    return PhysicalValue.of(_in_tenths(number), UnitSymbol.V, -1)
 
 
 def amperes(number: float) -> PhysicalValue:
-    """Return a current in tenths."""
-    return PhysicalValue.of(number, UnitSymbol.A, -1)
+    """Return a current in tenths, as far as they go."""
+    return PhysicalValue.of(_in_tenths(number), UnitSymbol.A, -1)
+
+
+def _in_tenths(number: float) -> float:
+    return max(LOWEST, min(number, HIGHEST))
 
 
 def watts(number: float) -> PhysicalValue:

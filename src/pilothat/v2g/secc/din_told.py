@@ -1,0 +1,35 @@
+"""What a DIN car tells in passing and people want to know: charge, limits, errors."""
+
+from __future__ import annotations
+
+from pilothat.v2g.messages import din
+from pilothat.v2g.messages.din import DcEvErrorCode, DcEvStatus
+from pilothat.v2g.plant import Learned
+from pilothat.v2g.secc.base import Context
+
+
+def parameters_told(parameter: din.DcEvChargeParameter) -> Learned:
+    """Tell limits and battery."""
+    optional = (
+        ("ev_max_w", parameter.ev_maximum_power_limit),
+        ("capacity_wh", parameter.ev_energy_capacity),
+        ("request_wh", parameter.ev_energy_request),
+    )
+    return Learned(
+        (
+            ("soc_pct", str(parameter.dc_ev_status.ev_ress_soc)),
+            ("ev_max_v", f"{parameter.ev_maximum_voltage_limit.si:g}"),
+            ("ev_max_a", f"{parameter.ev_maximum_current_limit.si:g}"),
+            *((name, f"{value.si:g}") for name, value in optional if value),
+        )
+    )
+
+
+def loop_told(context: Context, status: DcEvStatus) -> Learned | None:
+    """Tell what has changed; most requests tell nothing new."""
+    news = []
+    if status.ev_ress_soc != context.soc_pct:
+        news.append(("soc_pct", str(status.ev_ress_soc)))
+    if status.ev_error_code is not DcEvErrorCode.NO_ERROR:
+        news.append(("ev_error", status.ev_error_code.name))
+    return Learned(tuple(news)) if news else None
