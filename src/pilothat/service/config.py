@@ -211,7 +211,7 @@ def check(text: str, where: str) -> Settings:
     """Check the text of a settings file. Raises ConfigError naming every mistake."""
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number beyond Python's limit
         raise ConfigError(f"no valid TOML: {error}", where=where) from error
     except RecursionError as error:
         raise ConfigError("tables nested too deep", where=where) from error
@@ -276,7 +276,7 @@ def _fault_of(key: Key, given: object) -> str:
         is_bad = is_bad or (bool(key.choices) and given not in key.choices)
         return f'"{given[:40]}" is not allowed' if is_bad else ""
     if isinstance(given, int | float) and not key.low <= given <= key.high:
-        return f"{given} is out of range"
+        return f"{str(given)[:40]} is out of range"
     return ""
 
 
@@ -299,13 +299,22 @@ def _strangers(
             for name in content:
                 path = f"{section}.{name}"
                 if path not in _BY_PATH:
-                    near = _nearest(path, tuple(_BY_PATH))
+                    near = _nearest_key(section, name)
                     yield lines.get(path, 1), f"{path}: unknown key{near}"
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"
+
+
+def _nearest_key(section: str, name: str) -> str:
+    """Look for a name in its section first, then for one in the wrong section."""
+    own = {key.name: key.path for key in KEYS if key.section == section}
+    for names in (own, {key.name: key.path for key in KEYS}):
+        if close := difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5):
+            return f"; did you mean {names[close[0]]}?"
+    return f"; known: {', '.join(own.values())}"
 
 
 def _crossings(
