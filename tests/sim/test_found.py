@@ -13,9 +13,11 @@ from pilothat.pilot.machine import Driven, Pilot
 from pilothat.plant import PathPhase
 from pilothat.station.actions import TcpSend
 from pilothat.station.events import StopCause, StopRequested, TcpData
+from pilothat.twin import profile
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.car import Car
 from pilothat.twin.carevents import CarAction, CarEvent
+from pilothat.twin.seeded import play
 from pilothat.twin.world import World
 from pilothat.v2g import tp
 from pilothat.v2g.messages import codec, din
@@ -138,3 +140,8 @@ def test_stall_that_begins_within_another_lasts_until_the_later_end() -> None:
     assert world.is_main_stalled
     world.run(lambda: False, 1.15)
     assert not world.is_main_stalled
+
+
+def test_car_that_opens_s2_just_after_the_supply_was_cut_breaks_no_rule() -> None:
+    report = play(293, profile.builtin("tesla_modely"), has_faults=True)
+    assert report.violations == ()

@@ -28,6 +28,7 @@ SET_SLACK = 1e-6
 SILENT_S = 65.0  # sequence time, and a stalled program
 OFF_S = 0.5  # from an open contactor to a set-point of zero
 CURRENT_A = 5.0  # what still counts as a current
+FALLS_S = (0.02, 0.1)  # after the supply was cut: its rest may flow under F
 _MAX_VIOLATIONS = 20
 _TIMED = (Phase.MATCHING, Phase.SETUP, Phase.SESSION, Phase.STOPPING, Phase.RETRY)
 
@@ -45,6 +46,7 @@ class Invariants:
         self._heard_at = 0.0  # the car spoke last
         self._stalled_at = 0.0  # the main program hung, last
         self._setpoint = OFF
+        self._fed_at = 0.0  # the supply was enabled, last
         self._opened_at: float | None = 0.0  # the contactor was told to open
         self._rules: tuple[tuple[str, Callable[[], bool]], ...] = (
             ("contactor driven closed without C or D", self._is_driven_rightly),
@@ -203,10 +205,13 @@ class Invariants:
 
     def _is_pilot_kept_under_current(self) -> bool:
         """Keep the car able to read the pilot until its current is gone."""
-        world = self._world
-        if self.is_excused or world.guard.driven.duty_pct != FAULT_PCT:
+        world, driven = self._world, self._world.guard.driven
+        if driven.is_supply_enabled:
+            self._fed_at = world.now
+        if self.is_excused or driven.duty_pct != FAULT_PCT:
             return True
-        return world.bench.inlet(world.now)[1] <= CURRENT_A
+        is_falling = FALLS_S[0] <= world.now - self._fed_at <= FALLS_S[1]
+        return is_falling or world.bench.inlet(world.now)[1] <= CURRENT_A
 
 
 def is_request(data: bytes) -> bool:
