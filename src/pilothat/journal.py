@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from json.encoder import encode_basestring_ascii
+from math import inf, isnan
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pilothat.errors import PilotHatError
@@ -69,8 +70,17 @@ def _set_text(value: Iterable[Enum]) -> str:
     return f"[{','.join(sorted(text_of(member) for member in value))}]"
 
 
+def _float_text(value: float) -> str:
+    """Return a number as JSON; what is none, as Python's reader knows it."""
+    if -inf < value < inf:
+        return repr(value)
+    if isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
 _WRITERS: Mapping[type, Text] = {
-    float: repr,
+    float: _float_text,
     int: repr,
     bool: lambda value: "true" if value else "false",
     str: encode_basestring_ascii,
@@ -80,6 +90,9 @@ _WRITERS: Mapping[type, Text] = {
     list: _list_text,
     frozenset: _set_text,
 }
+
+
+_QUICK: Mapping[type, str] = {int: "{}!r", float: "number({})"}
 
 
 @cache
@@ -94,11 +107,11 @@ def _writer(kind: type) -> Text:
     if issubclass(kind, Enum):
         return {member: f'"{member.name}"' for member in kind}.__getitem__
     if is_dataclass(kind):
-        names = {"text": text_of}
+        names = {"text": text_of, "number": _float_text}
         parts = [f'{{{{"type":"{kind.__name__}"']
         for name, hint in _hints(kind):
-            value = f"value.{name}"
-            value = f"{value}!r" if hint in (int, float) else f"text({value})"
+            write = _QUICK.get(hint, "text({})")
+            value = write.format(f"value.{name}")
             parts.append(f',"{name}":{{{value}}}')
         source = "lambda value: f'" + "".join(parts) + "}}'"
         made: Text = eval(source, names)
@@ -113,6 +126,7 @@ def _hints(kind: type) -> Sequence[tuple[str, Any]]:
     return [(field.name, hints[field.name]) for field in fields(kind)]
 
 
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
 _PLAIN: Mapping[type, type | tuple[type, ...]] = {
     float: (float, int),
     int: int,
@@ -136,7 +150,7 @@ class Reading:
             at = float(found["at"])
             entropy = bytes.fromhex(found.get("entropy", "")).hex()
             return Entry(at, event, actions, entropy)
-        except (KeyError, ValueError, TypeError) as error:
+        except _UNREADABLE as error:
             raise JournalError(
                 f"no journal entry ({error})",
                 where=f"line {number}",
@@ -152,7 +166,7 @@ class Reading:
             found = json.loads(line)
             form = found.get("journal")
             settings = self._value(found["settings"]) if form == FORM else None
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise _bad_header(str(error)) from error
         if form not in (None, FORM):
             raise _bad_header(f"form {form}, known is {FORM}")
@@ -162,7 +176,7 @@ class Reading:
         """Return the value of a JSON text. Raises JournalError."""
         try:
             return self._value(json.loads(line))
-        except (KeyError, ValueError, TypeError) as error:
+        except _UNREADABLE as error:
             raise JournalError(f"no known value ({error})", where="link") from error
 
     def _value(self, found: Any) -> object:
