@@ -14,7 +14,8 @@ from pilothat.twin.chance import Chance
 from pilothat.twin.faults import Held
 from pilothat.twin.plant import IsolationSettings, SupplySettings
 from pilothat.twin.profile import CarProfile
-from pilothat.twin.world import EV_MAC, World, WorldSettings
+from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.world import World
 
 PLUG_AT_S = 0.3
 VISIT_S = 90.0  # then the cable is pulled at the latest

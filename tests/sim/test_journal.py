@@ -12,7 +12,8 @@ from pilothat.twin import profile
 from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance
 from pilothat.twin.seeded import Session
-from pilothat.twin.world import EV_MAC, World
+from pilothat.twin.stage import EV_MAC
+from pilothat.twin.world import World
 
 
 def _lines() -> list[str]:

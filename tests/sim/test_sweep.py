@@ -14,7 +14,7 @@ from tests.sim.short import Visit, complaints, gone_safely, idle_and_gentle, who
 from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.car import Unplug
-from pilothat.twin.world import EV
+from pilothat.twin.stage import EV
 from pilothat.v2g.evcc.events import Outcome
 
 EVENTS = whole().world.events

@@ -9,7 +9,8 @@ from pilothat.homeplug.cm import CmSlacMatchCnf
 from pilothat.station.actions import SendFrame
 from pilothat.twin.car import Car, Phase, Plug
 from pilothat.twin.chance import Chance
-from pilothat.twin.world import EV_MAC, World
+from pilothat.twin.stage import EV_MAC
+from pilothat.twin.world import World
 from pilothat.v2g.evcc.events import Outcome
 
 VISIT_S = 60.0

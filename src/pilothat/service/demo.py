@@ -42,7 +42,8 @@ from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance
 from pilothat.twin.profile import CarProfile
-from pilothat.twin.world import EV_MAC, World, WorldSettings
+from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.world import World
 
 PLUG_IN_S = 1.0
 LEAVES_AFTER_S = 10.0  # a car that would stay for ever

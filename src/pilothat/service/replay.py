@@ -33,7 +33,8 @@ from pilothat.twin.recorded import Phase, RecordedCar
 from pilothat.twin.recordedmarks import Said, Side
 from pilothat.twin.recordedwords import words_of
 from pilothat.twin.recording import RecordingError, parse
-from pilothat.twin.world import EV, EV_MODEM_MAC, EVSE_MAC, World, WorldSettings
+from pilothat.twin.stage import EV, EV_MODEM_MAC, EVSE_MAC, WorldSettings
+from pilothat.twin.world import World
 
 LIMIT_S = 7200.0  # of virtual time, for the whole session
 AFTER_S = 15.0  # the station has put everything away by then

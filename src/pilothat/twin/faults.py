@@ -26,7 +26,8 @@ from pilothat.twin.bench import BenchFault
 from pilothat.twin.carevents import CarAction, CarEvent, InletReading, Plug, Unplug
 from pilothat.twin.chance import Chance
 from pilothat.twin.driver import Driver
-from pilothat.twin.world import EV, EVSE, EVSE_MAC, World
+from pilothat.twin.stage import EV, EVSE, EVSE_MAC
+from pilothat.twin.world import World
 from pilothat.v2g import tp
 from pilothat.v2g.evcc.events import PilotSeen
 from pilothat.v2g.messages import codec, din
@@ -318,7 +319,6 @@ def _request(scene: Scene, session_id: bytes, body: din.Request) -> None:
         return
     header = din.MessageHeader(session_id=session_id)
     message = din.V2gMessage(header=header, body=body)
-    world.invariants.asked()
     payload = codec("din").encode(message)
     _into_stream(scene, tp.pack(tp.PayloadType.EXI, payload))
 

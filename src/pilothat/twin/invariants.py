@@ -150,8 +150,8 @@ class Invariants:
         return not (is_closed and is_told and world.station.faults.first is not None)
 
     def _has_deadline(self) -> bool:
-        station = self._world.station
-        return station.phase not in _TIMED or station.deadline is not None
+        world = self._world
+        return world.station.phase not in _TIMED or world.has_deadline
 
     def _is_unplugged_safe(self) -> bool:
         world = self._world

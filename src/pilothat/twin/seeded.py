@@ -19,7 +19,8 @@ from pilothat.twin.chance import Chance
 from pilothat.twin.faults import Drawn, Held, Scene, arrange, draw
 from pilothat.twin.medium import MediumSettings
 from pilothat.twin.profile import CarProfile
-from pilothat.twin.world import EV_MAC, World, WorldSettings
+from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.world import World
 from pilothat.v2g.evcc.din_rules import State
 from pilothat.v2g.evcc.events import Outcome
 

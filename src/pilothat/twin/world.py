@@ -7,85 +7,43 @@ After every event the invariants are looked at (``twin.invariants``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
+from math import inf
 
 from pilothat import guard as guarding
-from pilothat.guard import (
-    SAFE,
-    Feedback,
-    Guard,
-    GuardAction,
-    GuardFact,
-    Lease,
-    PilotFact,
-    Want,
-)
 from pilothat.journal import Entry, Recorder, header_of, line_of
-from pilothat.plant import PlantFact
 from pilothat.station import actions as wanted
 from pilothat.station.actions import Action
 from pilothat.station.events import (
     Event,
     FrameIn,
     MessageIn,
-    NetworkFact,
     PlantReport,
     SdpIn,
     TcpClosed,
     TcpData,
     TcpOpened,
 )
-from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
 from pilothat.twin import carevents as driven
-from pilothat.twin.bench import Bench, BenchFault, BenchSettings
+from pilothat.twin import stage
+from pilothat.twin.bench import Bench, BenchFault
 from pilothat.twin.carevents import CarAction, CarEvent, InletReading
 from pilothat.twin.chance import Chance
 from pilothat.twin.clockwork import Clockwork
 from pilothat.twin.driver import Driver
 from pilothat.twin.invariants import Invariants
-from pilothat.twin.medium import Medium, MediumSettings
+from pilothat.twin.measuring import Listeners, Measuring
+from pilothat.twin.medium import Medium
 from pilothat.twin.network import Network
+from pilothat.twin.stage import WorldSettings
 from pilothat.v2g.evcc.events import PilotSeen
 
-EVSE = "evse"
-EV = "ev"
-EVSE_MAC = bytes.fromhex("02e5e0000001")
-EVSE_MODEM_MAC = bytes.fromhex("00b052e50001")
-EV_MAC = bytes.fromhex("02ca00000001")
-EV_MODEM_MAC = bytes.fromhex("00b052ca0001")
-EVSE_ADDRESS = bytes.fromhex("fe8000000000000000e5e0fffe000001")
-EV_HOST = "fe80::ca:ff:fe00:1"
-EVSE_HOST = "fe80::e5:e0ff:fe00:1"
-SDP_PORT = 15118
-TCP_PORT = 61341
-
 LEASE_S = 0.2  # a real loop renews every 50 ms; this lazy is still enough
-REPORT_S = 0.1  # the supply measures
-UNCHANGED_S = 0.4  # and repeats itself while a session runs
 SAMPLE_S = 0.005  # only while the ADC is noisy; else samples come with changes
 
 Watcher = Callable[[float, Event | None, Sequence[Action]], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorldSettings:
-    """What this world is made of.
-
-    has_exi: EXI octets on TCP; without, message objects (faster)
-    keeps_lines: keep the journal's lines, not only their hash
-    """
-
-    station: StationSettings = field(
-        default_factory=lambda: StationSettings(host_mac=EVSE_MAC)
-    )
-    bench: BenchSettings = field(default_factory=BenchSettings)
-    medium: MediumSettings = field(default_factory=MediumSettings)
-    modem_kind: str = "qca7000"
-    has_exi: bool = True
-    keeps_lines: bool = False
 
 
 class World:
@@ -99,24 +57,31 @@ class World:
         self.events = 0
         self._recorder = Recorder(Chance(seed, "station"))
         self.station = Station(settings.station, self._recorder)
-        self.guard = Guard(has_ventilation=settings.station.has_ventilation)
+        self.guard = guarding.Guard(has_ventilation=settings.station.has_ventilation)
         self.bench = Bench(settings.bench, Chance(seed, "bench"))
         self.medium = Medium(settings.medium, Chance(seed, "medium"))
-        self.medium.attach(EVSE, EVSE_MAC, EVSE_MODEM_MAC, settings.modem_kind)
-        self.medium.attach(EV, EV_MAC, EV_MODEM_MAC)
+        modem = settings.modem_kind
+        self.medium.attach(stage.EVSE, stage.EVSE_MAC, stage.EVSE_MODEM_MAC, modem)
+        self.medium.attach(stage.EV, stage.EV_MAC, stage.EV_MODEM_MAC)
         self.network = Network(self.clock, self.is_linked)
         self.car: Driver | None = None
         self.is_main_stalled = False
         self._stalled_until = 0.0
         self._backlog: list[Event] = []
-        self._want = SAFE
+        self._want = guarding.SAFE
         self._hash = sha256()
         self._sample_told: object = None
         self._is_closed_told = False
         self._seen_told: tuple[float, bool] | None = None
-        self._plant_told: tuple[PlantFact | None, float] = (None, 0.0)
-        self._inlet_told: tuple[float, float] | None = None
         self._is_noisy = False
+        self.measuring = Measuring(
+            self.bench,
+            Listeners(
+                self._is_watched,
+                lambda plant: self.tell(PlantReport(plant)),
+                lambda inlet: self.drive(InletReading(*inlet)),
+            ),
+        )
         self._add_actors()
         self.invariants = Invariants(self)
         self._doers = self._table()
@@ -134,6 +99,9 @@ class World:
             lambda: self._record(None, self.station.tick(self.now)),
             lambda: None if self.is_main_stalled else self.station.deadline,
         )
+        self._measuring_actor = actor(
+            lambda: self.measuring.turn(self.now), lambda: self.measuring.at
+        )
         self._medium_actor = actor(self._tick_medium, lambda: self.medium.deadline)
         self._car_actor = actor(
             lambda: self._of_car(self.car.tick(self.now)) if self.car else None,
@@ -142,11 +110,9 @@ class World:
 
     def _start(self) -> None:
         self.bench.drive_pilot(0.0, 0.0)
-        network = NetworkFact(is_up=True, address=EVSE_ADDRESS, tcp_port=TCP_PORT)
         self.after(0.0, lambda: self._sense(force=True))
-        self.after(0.0, lambda: self.tell(network))
+        self.after(0.0, lambda: self.tell(stage.NETWORK))
         self.after(0.0, self._renew)
-        self.after(0.0, self._report)
 
     # --- time
 
@@ -186,6 +152,8 @@ class World:
         if self.is_main_stalled:
             self._backlog.append(event)
             return
+        if isinstance(event, TcpData | MessageIn):
+            self.invariants.asked(event.data if isinstance(event, TcpData) else b"")
         self._record(event, self.station.handle(event, self.now))
 
     def stall(self, duration_s: float) -> None:
@@ -204,11 +172,11 @@ class World:
         backlog, self._backlog = self._backlog, []
         for event in backlog:
             self.tell(event)
-        self._guard_event(Lease(self._want))
+        self._guard_event(guarding.Lease(self._want))
 
     def inject(self, fault: BenchFault, *, on: bool = True) -> None:
         """Break something on the bench, or mend it."""
-        self._bench_actor.touch()
+        self._stir()
         self.bench.inject(fault, self.now, on=on)
         if fault is BenchFault.ADC_NOISE:
             self._is_noisy = on
@@ -223,7 +191,12 @@ class World:
 
     def is_linked(self) -> bool:
         """Tell whether IP gets from one side to the other."""
-        return self.medium.can_talk(EV, EVSE, self.now)
+        return self.medium.can_talk(stage.EV, stage.EVSE, self.now)
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether the station waits for a moment; a hung one waits for none."""
+        return self.is_main_stalled or self._station_actor.at() < inf
 
     @property
     def journal_sha256(self) -> str:
@@ -248,10 +221,10 @@ class World:
     def _table(self) -> Mapping[type, Callable[..., None]]:
         """Who performs what: of the station, of the guard, of the car."""
         return {
-            Want: self._do_want,
+            guarding.Want: self._do_want,
             wanted.SetOutput: self._do_output,
             wanted.MeasureIsolation: self._do_isolation,
-            wanted.SendFrame: lambda a: self.frame(EVSE, a.frame),
+            wanted.SendFrame: lambda a: self.frame(stage.EVSE, a.frame),
             wanted.SdpOut: self._do_sdp,
             wanted.Listen: self._do_listen,
             wanted.TcpSend: self._do_tcp,
@@ -260,25 +233,25 @@ class World:
             guarding.DrivePilot: self._do_pilot,
             guarding.DriveContactor: self._do_contactor,
             guarding.DriveSupply: self._do_supply,
-            PilotFact: lambda a: self.after(0.0, partial(self.tell, a)),
-            GuardFact: lambda a: self.after(0.0, partial(self.tell, a)),
+            guarding.PilotFact: lambda a: self.after(0.0, partial(self.tell, a)),
+            guarding.GuardFact: lambda a: self.after(0.0, partial(self.tell, a)),
         }
 
-    def _do_want(self, action: Want) -> None:
+    def _do_want(self, action: guarding.Want) -> None:
         self._want = action
-        self._guard_event(Lease(action))
+        self._guard_event(guarding.Lease(action))
 
     def _do_output(self, action: wanted.SetOutput) -> None:
         self.invariants.commanded(action.setpoint)
-        self._bench_actor.touch()
+        self._stir()
         self.bench.set_output(action.setpoint, self.now)
 
     def _do_isolation(self, action: wanted.MeasureIsolation) -> None:
-        self._bench_actor.touch()
+        self._stir()
         self.bench.measure_isolation(self.now, on=action.on)
 
     def _do_sdp(self, action: wanted.SdpOut) -> None:
-        answer = SdpIn(action.payload, EVSE_HOST, action.port)
+        answer = SdpIn(action.payload, stage.EVSE_HOST, action.port)
         self.network.datagram(lambda: self.drive(answer))
 
     def _do_listen(self, action: wanted.Listen) -> None:
@@ -305,7 +278,7 @@ class World:
         self._guard_actor.touch()
         self._of_guard(self.guard.handle(event, self.now))
 
-    def _of_guard(self, actions: Iterable[GuardAction]) -> None:
+    def _of_guard(self, actions: Iterable[guarding.GuardAction]) -> None:
         for action in actions:
             self._doers[type(action)](action)
 
@@ -314,21 +287,22 @@ class World:
         self._sense()
 
     def _do_contactor(self, action: guarding.DriveContactor) -> None:
-        self._bench_actor.touch()
+        self._stir()
         self.bench.set_contactor(self.now, closed=action.is_closed)
 
     def _do_supply(self, action: guarding.DriveSupply) -> None:
-        self._bench_actor.touch()
+        self._stir()
         self.bench.enable_supply(self.now, on=action.is_on)
 
     def _renew(self) -> None:
         """Renew the lease, as a loop that is alive does."""
         self.after(LEASE_S, self._renew)
         if not self.is_main_stalled:
-            self._guard_event(Lease(self._want))
+            self._guard_event(guarding.Lease(self._want))
 
     def _tick_bench(self) -> None:
         self.bench.tick(self.now)
+        self._stir()
         self._sense()
 
     def _sense(self, *, force: bool = False) -> None:
@@ -343,7 +317,7 @@ class World:
         is_closed = self.bench.contactor_is_closed(now)
         if is_closed is not self._is_closed_told:
             self._is_closed_told = is_closed
-            self._guard_event(Feedback(is_closed))
+            self._guard_event(guarding.Feedback(is_closed))
         seen = self.bench.pilot_at_inlet(now)
         if seen != self._seen_told:
             self._seen_told = seen
@@ -354,28 +328,22 @@ class World:
             self.after(SAMPLE_S, self._sample)
             self._sense(force=True)
 
-    def _report(self) -> None:
-        """Let the supply report, and the car measure."""
-        self.after(REPORT_S, self._report)
-        told, at = self._plant_told
-        is_watched = self.station.talk.session is not None or not self.station.is_safe
-        is_old = self.now - at >= UNCHANGED_S
-        plant = self.bench.plant(self.now)
-        if plant is not None and (plant != told or (is_watched and is_old)):
-            self._plant_told = (plant, self.now)
-            self.tell(PlantReport(plant))
-        inlet = self.bench.inlet(self.now)
-        if inlet != self._inlet_told or is_old:
-            self._inlet_told = inlet
-            self.drive(InletReading(*inlet))
+    def _stir(self) -> None:
+        """Something has been changed on the bench."""
+        self._bench_actor.touch()
+        self.measuring.stir(self.now)
+        self._measuring_actor.touch()
+
+    def _is_watched(self) -> bool:
+        return self.station.talk.session is not None or not self.station.is_safe
 
     # --- the car, the powerline and the network
 
     def _tick_medium(self) -> None:
         for delivery in self.medium.tick(self.now):
-            if delivery.name == EVSE:
+            if delivery.name == stage.EVSE:
                 self.tell(FrameIn(delivery.frame))
-            elif delivery.name == EV:
+            elif delivery.name == stage.EV:
                 self.drive(FrameIn(delivery.frame))
 
     def frame(self, name: str, frame: bytes) -> None:
@@ -393,7 +361,7 @@ class World:
             driven.TcpConnect: lambda _: self.network.connect(
                 self._opened, self._refused
             ),
-            wanted.SendFrame: lambda a: self.frame(EV, a.frame),
+            wanted.SendFrame: lambda a: self.frame(stage.EV, a.frame),
             wanted.SdpOut: self._do_search,
             wanted.TcpSend: lambda a: self._request(TcpData(a.connection, a.data)),
             wanted.SendMessage: lambda a: self._request(
@@ -403,24 +371,21 @@ class World:
         }
 
     def _do_electrics(self, action: driven.SetElectrics) -> None:
+        self._stir()
         self.bench.connect(action.electrics, self.now)
         self._sense()
 
     def _do_search(self, action: wanted.SdpOut) -> None:
-        asked = SdpIn(action.payload, EV_HOST, SDP_PORT)
+        asked = SdpIn(action.payload, stage.EV_HOST, stage.SDP_PORT)
         self.network.datagram(lambda: self.tell(asked))
 
     def _request(self, event: TcpData | MessageIn) -> None:
-        def arrive() -> None:
-            self.invariants.asked(event.data if isinstance(event, TcpData) else b"")
-            self.tell(event)
-
-        self.network.carry(event.connection, arrive)
+        self.network.carry(event.connection, lambda: self.tell(event))
 
     def _opened(self, number: int) -> None:
         self.invariants.connected()
-        self.tell(TcpOpened(number, EV_HOST))
-        opened = TcpOpened(number, EVSE_HOST)
+        self.tell(TcpOpened(number, stage.EV_HOST))
+        opened = TcpOpened(number, stage.EVSE_HOST)
         self.network.carry(number, lambda: self.drive(opened))
 
     def _refused(self, number: int) -> None:

@@ -17,7 +17,8 @@ from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance
 from pilothat.twin.recordedmarks import Said, Side
 from pilothat.twin.recordedwords import wire_name, words_of
-from pilothat.twin.world import EV_MAC, World
+from pilothat.twin.stage import EV_MAC
+from pilothat.twin.world import World
 from pilothat.v2g.messages import din
 
 

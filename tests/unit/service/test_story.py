@@ -12,7 +12,8 @@ from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance
-from pilothat.twin.world import EV_MAC, World, WorldSettings
+from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.world import World
 
 STEPS = (
     "starting",

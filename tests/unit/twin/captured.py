@@ -21,7 +21,8 @@ from pilothat.twin.car import Car, Phase, Plug
 from pilothat.twin.carevents import CarAction, CarEvent
 from pilothat.twin.chance import Chance
 from pilothat.twin.profile import CarProfile
-from pilothat.twin.world import EV_MAC, World, WorldSettings
+from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.world import World
 from pilothat.v2g import tp
 from pilothat.v2g.messages import codec
 

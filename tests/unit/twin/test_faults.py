@@ -12,7 +12,7 @@ from pilothat.twin.carevents import InletReading, Plug, Unplug
 from pilothat.twin.chance import Chance
 from pilothat.twin.faults import MENU, Drawn, Held, Row, Scene, arrange, draw
 from pilothat.twin.seeded import Session, play
-from pilothat.twin.world import EV, EVSE
+from pilothat.twin.stage import EV, EVSE
 from pilothat.v2g.evcc.events import Outcome
 
 ROWS = {row.name: row for row in MENU}

@@ -15,7 +15,7 @@ from pilothat.twin.chance import Chance
 from pilothat.twin.recorded import Phase, RecordedCar
 from pilothat.twin.recordedmarks import Said, Side
 from pilothat.twin.recording import parse
-from pilothat.twin.world import EVSE_MAC
+from pilothat.twin.stage import EVSE_MAC
 from pilothat.v2g import sdp
 from pilothat.v2g.messages import codec, din
 from pilothat.v2g.messages.sap import (

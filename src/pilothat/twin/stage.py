@@ -1,0 +1,41 @@
+"""Who is in the twin's world and what it is made of: names, addresses, settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pilothat.station.events import NetworkFact
+from pilothat.station.settings import StationSettings
+from pilothat.twin.bench import BenchSettings
+from pilothat.twin.medium import MediumSettings
+
+EVSE = "evse"
+EV = "ev"
+EVSE_MAC = bytes.fromhex("02e5e0000001")
+EVSE_MODEM_MAC = bytes.fromhex("00b052e50001")
+EV_MAC = bytes.fromhex("02ca00000001")
+EV_MODEM_MAC = bytes.fromhex("00b052ca0001")
+EVSE_ADDRESS = bytes.fromhex("fe8000000000000000e5e0fffe000001")
+EV_HOST = "fe80::ca:ff:fe00:1"
+EVSE_HOST = "fe80::e5:e0ff:fe00:1"
+SDP_PORT = 15118
+TCP_PORT = 61341
+NETWORK = NetworkFact(is_up=True, address=EVSE_ADDRESS, tcp_port=TCP_PORT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldSettings:
+    """What this world is made of.
+
+    has_exi: EXI octets on TCP; without, message objects (faster)
+    keeps_lines: keep the journal's lines, not only their hash
+    """
+
+    station: StationSettings = field(
+        default_factory=lambda: StationSettings(host_mac=EVSE_MAC)
+    )
+    bench: BenchSettings = field(default_factory=BenchSettings)
+    medium: MediumSettings = field(default_factory=MediumSettings)
+    modem_kind: str = "qca7000"
+    has_exi: bool = True
+    keeps_lines: bool = False
