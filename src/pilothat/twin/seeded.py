@@ -190,9 +190,9 @@ class Session:
 
     def _is_at_rest(self) -> bool:
         station = self.world.station
-        if self._is_going:
-            return station.is_safe and not self.world.is_main_stalled
-        return station.phase is StationPhase.IDLE
+        if self.world.is_main_stalled:
+            return False
+        return station.is_safe if self._is_going else station.phase is StationPhase.IDLE
 
     def _violated(self, what: str) -> None:
         station = self.world.station
