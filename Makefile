@@ -33,7 +33,7 @@ test: $(STAMP) ## the fast tests: no root, network or hardware
 	@$(BIN)/pytest -n auto $(args)
 
 test-net: $(STAMP) ## the network proof: needs root and network namespaces
-	@$(BIN)/pytest -m net $(args)
+	@$(BIN)/pytest -m net -n 6 $(args)
 
 test-all: test test-net ## all tests that run without a board
 
