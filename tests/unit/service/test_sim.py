@@ -73,9 +73,9 @@ def test_violation_is_told_with_the_command_that_shows_it_again(
 def test_seed_that_comes_out_otherwise_the_second_time_is_a_violation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    reports = iter([bad(20), replace(bad(20), journal_sha256="01")])
+    reports = iter([bad(100), replace(bad(100), journal_sha256="01")])
     monkeypatch.setattr(sim, "play", lambda *_, **__: next(reports))
-    assert "another journal" in sim.play_one((20, "generic", True)).violations[-1]
+    assert "another journal" in sim.play_one((100, "generic", True)).violations[-1]
 
 
 @pytest.mark.parametrize(
