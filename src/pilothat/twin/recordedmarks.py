@@ -68,7 +68,9 @@ class Said:
 def mark(recording: Recording, stage: Stage, turns: int) -> Mark:
     """Return the mark of so many turns; of a stage, where there is none."""
     if turns:
-        return Mark(Stage.CONNECTED + turns, recording.turns[turns - 1].name)
+        turn = recording.turns[turns - 1]
+        name = f"request {turns}" if turn.request is None else turn.name
+        return Mark(Stage.CONNECTED + turns, name)
     return Mark(stage, _TOLD[stage])
 
 

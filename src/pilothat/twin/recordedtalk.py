@@ -194,9 +194,8 @@ class RecordedTalk:
         if not isinstance(message, SupportedAppProtocolRes) or not _is_iso(namespace):
             return ""
         return (
-            f"the recorded conversation is {namespace}, which is not served; the "
-            "station took another offer of the car, and what it says then is not "
-            "recorded"
+            f"protocol not served: the recording is in {namespace}; the station took "
+            "another offer of the car, and what the car says then is not recorded"
         )
 
     def _learn(self, message: object) -> None:
