@@ -79,7 +79,7 @@ class Authorised:
 
 
 class StopCause(Enum):
-    """Who wants to end the charge from our side."""
+    """Who wants to end the charge from our side; each is a ``StopReason``."""
 
     USER = "user"
     SHUTDOWN = "shutdown"  # SIGTERM: the station is going away
@@ -110,6 +110,9 @@ class NetworkFact:
     address: bytes | None
     tcp_port: int
 
+
+Command = Authorised | StopRequested | FaultCleared
+"""What people decide, at the post or far away."""
 
 Event = (
     PilotFact

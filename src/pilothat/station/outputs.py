@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pilothat.guard import SAFE, Want
-from pilothat.station.actions import Action, Publish, Topic
+from pilothat.station.actions import Action, Publish, TcpClose, Topic
 
 
 class Outputs:
@@ -38,9 +38,14 @@ class Outputs:
         self._want = Want(self._want.duty_pct, closed, enabled)
 
     def drain(self) -> Sequence[Action]:
-        """Return everything since the last call; the guard hears of changes only."""
+        """Return everything since the last call; the guard hears of changes only.
+
+        A connection is closed last of all: PWM must be off before.
+        """
+        done, self._actions = self._actions, []
+        closes = [action for action in done if isinstance(action, TcpClose)]
+        done = [action for action in done if not isinstance(action, TcpClose)]
         if self._want != self._told:
             self._told = self._want
-            self._actions.append(self._want)
-        done, self._actions = self._actions, []
-        return done
+            done.append(self._want)
+        return done + closes

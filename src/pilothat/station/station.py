@@ -16,19 +16,9 @@ from pilothat.pilot.duty import FAULT_PCT, STEADY_PCT
 from pilothat.pilot.levels import PilotState
 from pilothat.plant import CheckCable, Cut, Deliver, PreCharge, RampDown, Wish
 from pilothat.power import path as power
+from pilothat.station import events
 from pilothat.station import powerline as line
 from pilothat.station.actions import Action, MeasureIsolation, Raise, SetOutput, Topic
-from pilothat.station.events import (
-    Authorised,
-    Event,
-    FaultCleared,
-    FrameIn,
-    NetworkFact,
-    PlantReport,
-    SdpIn,
-    StopCause,
-    StopRequested,
-)
 from pilothat.station.outputs import Outputs
 from pilothat.station.phases import (
     DUTY_PCT,
@@ -37,8 +27,8 @@ from pilothat.station.phases import (
     WITH_CAR,
     WITHOUT_CAR,
     Phase,
-    PilotSteps,
 )
+from pilothat.station.retries import Retries
 from pilothat.station.settings import StationSettings
 from pilothat.station.standing import StandingFaults, judge_pilot
 from pilothat.station.stopping import (
@@ -80,8 +70,8 @@ class Station:
         self._settings = settings
         self._is_authorised: bool | None = settings.is_free or None
         self._is_going = False
-        self._retries = 0
-        self._steps: PilotSteps = ()
+        self._cause: Fault | None = None  # of the stop for a fault
+        self._retries = Retries(settings.retries)
         self._until: float | None = None
         self._out = Outputs()
 
@@ -110,24 +100,24 @@ class Station:
         is_off = not (self.path.phase.is_live or self.guard.is_contactor_closed)
         return is_off and self.phase is not Phase.STOPPING
 
-    def handle(self, event: Event, now: float) -> Sequence[Action]:
+    def handle(self, event: events.Event, now: float) -> Sequence[Action]:
         """Take one fact."""
         match event:
-            case PlantReport(plant):
+            case events.PlantReport(plant):
                 self.transaction.meter(plant, now)
                 self._of_path(self.path.handle(plant, now), now)
             case PilotFact():
                 self._pilot(event, now)
             case GuardFact():
                 self._guard(event, now)
-            case FrameIn(raw):
+            case events.FrameIn(raw):
                 self._of_line(self.line.handle(raw, now), now)
-            case NetworkFact():
+            case events.NetworkFact():
                 self._network(event, now)
-            case Authorised() | StopRequested() | FaultCleared():
+            case events.Authorised() | events.StopRequested() | events.FaultCleared():
                 self._operator(event, now)
             case _:
-                if isinstance(event, SdpIn):
+                if isinstance(event, events.SdpIn):
                     self._of_line(self.line.heard_car(now), now)
                 self._of_talk(self.talk.handle(event, now), now)
         return self._settle(now)
@@ -153,10 +143,12 @@ class Station:
             return
         self._out.publish(Topic.PILOT, f"{fact.state.value} {fact.high_v:.1f} V")
         self.faults.see_pilot(fact.state)
-        ventilated = self._settings.has_ventilation
-        verdict = judge_pilot(
-            was.state, fact.state, self.path.phase, has_ventilation=ventilated
-        )
+        self._judge(was.state, now)
+
+    def _judge(self, was: PilotState, now: float) -> None:
+        """Take what the pilot means for a charge."""
+        state, ventilated = self.pilot.state, self._settings.has_ventilation
+        verdict = judge_pilot(was, state, self.path.phase, has_ventilation=ventilated)
         if isinstance(verdict, Fault):
             self._fault(verdict, now)
         elif verdict is StopReason.UNPLUGGED:
@@ -165,7 +157,7 @@ class Station:
             self._stop(verdict, now)
 
     def _unplugged(self, now: float) -> None:
-        self._retries = 0
+        self._retries.renew()
         if self.phase in WITH_CAR:
             self._stop(StopReason.UNPLUGGED, now)
         elif self.phase is Phase.FINISHED:
@@ -180,25 +172,22 @@ class Station:
             closed = fact.is_contactor_closed
             self._of_path(self.path.handle(power.ContactorIs(closed), now), now)
 
-    def _network(self, fact: NetworkFact, now: float) -> None:
+    def _network(self, fact: events.NetworkFact, now: float) -> None:
         was, self.talk.network = self.talk.network, fact
         if fact.is_up and not was.is_up:
             self._of_line(self.line.renew_key(now), now)
 
-    def _operator(
-        self, event: Authorised | StopRequested | FaultCleared, now: float
-    ) -> None:
+    def _operator(self, event: events.Command, now: float) -> None:
         match event:
-            case Authorised(is_granted):
+            case events.Authorised(is_granted):
                 self._is_authorised = is_granted
-            case FaultCleared(fault):
+            case events.FaultCleared(fault):
                 self._clear(fault)
-            case StopRequested(cause):
-                self._is_going = self._is_going or cause is StopCause.SHUTDOWN
-                is_user = cause is StopCause.USER
+            case events.StopRequested(cause):
+                self._is_going = self._is_going or cause is events.StopCause.SHUTDOWN
                 if self.phase in WITH_CAR:
-                    reason = StopReason.USER if is_user else StopReason.SHUTDOWN
-                    self._stop(reason, now)
+                    self._retries.give_up()
+                    self._stop(StopReason[cause.name], now)
 
     # --- what the parts want
 
@@ -238,7 +227,8 @@ class Station:
         for action in actions:
             match action:
                 case Heard(name):
-                    self._heard(name)
+                    if self.transaction.is_news(name):
+                        self._out.publish(Topic.MESSAGE, name)
                 case SessionOver(ending, why):
                     self._out.publish(Topic.SESSION, why)
                     self._stop(_ENDINGS[ending], now)
@@ -247,21 +237,12 @@ class Station:
                     lost = StopReason.CONNECTION_LOST
                     self._stop(StopReason.REFUSED if is_ours else lost, now)
                 case Learned(values):
-                    self._learned(values)
+                    self.transaction.learned.update(values)
+                    self._out.publish(Topic.SESSION, said(values))
                 case _ if isinstance(action, Wish):
                     self._wish(action, now)
                 case _:
                     self._out.add(action)
-
-    def _heard(self, name: str) -> None:
-        messages = self.transaction.messages
-        messages[name] += 1
-        if messages[name] == 1:
-            self._out.publish(Topic.MESSAGE, name)
-
-    def _learned(self, values: Iterable[tuple[str, str]]) -> None:
-        self.transaction.learned.update(values)
-        self._out.publish(Topic.SESSION, said(values))
 
     def _wish(self, wish: Wish, now: float) -> None:
         is_for_power = isinstance(wish, CheckCable | PreCharge | Deliver)
@@ -269,6 +250,8 @@ class Station:
         if is_for_power and not is_allowed:
             return
         self._of_path(self.path.handle(wish, now), now)
+        if isinstance(wish, CheckCable):
+            self._judge(self.pilot.state, now)  # D was no matter so far
 
     # --- faults
 
@@ -282,6 +265,8 @@ class Station:
             return
         self._wish(Cut(), now)
         if self.phase is not Phase.OUT_OF_SERVICE:
+            if self.stopper.reason is not StopReason.FAULT:
+                self._cause = fault
             self._stop(StopReason.FAULT, now)
 
     def _clear(self, fault: Fault) -> None:
@@ -316,9 +301,7 @@ class Station:
             self._enter(Phase.OUT_OF_SERVICE, None)
         elif then is Phase.IDLE:
             self._rest()
-        elif then is Phase.RETRY and self._retries < self._settings.retries:
-            self._retries += 1
-            self._steps = retry
+        elif then is Phase.RETRY and self._retries.take(retry):
             self._enter(Phase.RETRY, now)
         else:
             self._enter(Phase.FINISHED, None)
@@ -367,23 +350,22 @@ class Station:
             if self.phase is Phase.IDLE:
                 self._enter(Phase.STARTING, None)
         elif self.pilot.state.is_plugged:
-            if self._retries == 0:
+            if self._retries.is_first_try:
                 self.transaction = Transaction(now)
+            self.path.forget()
             self._enter(Phase.MATCHING, None)
             self._of_line(self.line.match(now), now)
         elif self.phase is Phase.STARTING:
             self._enter(Phase.IDLE, None)
 
     def _next_pilot_step(self, now: float) -> None:
-        if self._steps:
-            (duty_pct, duration_s), *rest = self._steps
-            self._steps = rest
-            self._out.drive(duty_pct)
-            self._until = now + duration_s
-        elif self._is_going:
-            self._enter(Phase.FINISHED, None)
-        else:
-            self._enter(Phase.STARTING, None)
+        step = self._retries.next_step()
+        if step is None:
+            self._enter(Phase.FINISHED if self._is_going else Phase.STARTING, None)
+            return
+        duty_pct, duration_s = step
+        self._out.drive(duty_pct)
+        self._until = now + duration_s
 
     def _rest(self) -> None:
         """Forget the last car."""
@@ -402,7 +384,7 @@ class Station:
         self._out.publish(Topic.PHASE, phase.value)
 
     def _plant_state(self) -> PlantState:
-        is_faulty = self.stopper.reason is StopReason.FAULT
+        reason = self.stopper.reason
         return PlantState(
             phase=self.path.phase,
             outlet_v=self.path.plant.outlet_v,
@@ -411,6 +393,6 @@ class Station:
             ratings=self._settings.ratings,
             pilot=self.pilot.state,
             is_authorised=self._is_authorised,
-            wants_stop=self.stopper.reason is not None,
-            fault=self.faults.first if is_faulty else None,
+            wants_stop=reason is not None,
+            fault=self._cause if reason is StopReason.FAULT else None,
         )

@@ -92,7 +92,8 @@ class Talk:
                 if conversation is None or conversation.number != connection:
                     return ()
                 conversation.is_bytes = False
-                return self._message(conversation, message, now)
+                actions = self._message(conversation, message, now)
+                return (*actions, *self._broken(conversation))
 
     def tick(self, now: float) -> Sequence[TalkAction]:
         """Let time pass."""
@@ -113,7 +114,9 @@ class Talk:
     def _discover(self, event: SdpIn) -> Sequence[TalkAction]:
         request = sdp.parse_request(event.payload)
         address = self.network.address
-        if request is None or address is None or not self.is_open or self.is_connected:
+        if request is None or request.transport is not sdp.Transport.TCP:
+            return ()
+        if address is None or not self.is_open or self.is_connected:
             return ()
         answer = sdp.build_response(address, self.network.tcp_port, sdp.Security.NONE)
         return (SdpOut(answer, event.host, event.port),)
@@ -141,14 +144,16 @@ class Talk:
             message = conversation.decode(frame)
             if message is not None:
                 actions += self._message(conversation, message, now)
-        if conversation.broken and self._conversation is conversation:
-            actions.append(Hung(conversation.broken, is_ours=True))
-        return actions
+        return (*actions, *self._broken(conversation))
+
+    def _broken(self, conversation: Conversation) -> Sequence[Hung]:
+        why = conversation.broken
+        return (Hung(why, is_ours=True),) if why else ()
 
     def _message(
         self, conversation: Conversation, message: object, now: float
     ) -> Sequence[TalkAction]:
-        if conversation.protocol == HANDSHAKE:
+        if conversation.protocol == HANDSHAKE and not conversation.broken:
             if not isinstance(message, SupportedAppProtocolReq):
                 return ()
             return self._shake_hands(conversation, message, now)
@@ -165,8 +170,8 @@ class Talk:
         heard = Heard(type(request).__name__)
         answer = self._transmit(conversation, response)
         if chosen is None:
-            why = "the car speaks no protocol that is served here"
-            return (heard, answer, Hung(why, is_ours=True))
+            conversation.broken = "the car speaks no protocol that is served here"
+            return (heard, answer)
         conversation.protocol = chosen.protocol
         self.session = self._served[chosen.protocol][1](now)
         return (heard, answer)

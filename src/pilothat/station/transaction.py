@@ -32,8 +32,15 @@ class Transaction:
     has_charged: bool = False
     _last: tuple[float, float] | None = None  # time s, power W
 
+    def is_news(self, name: str) -> bool:
+        """Count a message; tell whether it is the first of its name."""
+        self.messages[name] += 1
+        return self.messages[name] == 1
+
     def meter(self, plant: PlantFact, now: float) -> None:
         """Add the energy since the last measurement (trapezoid)."""
+        if not plant.is_measured:
+            return
         power_w = plant.outlet_v * plant.current_a
         if self._last is not None:
             since, last_w = self._last
