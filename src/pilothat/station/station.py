@@ -210,7 +210,7 @@ class Station:
                     self._enter(Phase.SETUP, now + SETUP_S)
                 case line.LineDown() if self.phase in (Phase.SETUP, Phase.SESSION):
                     self._stop(StopReason.LINK_LOST, now)
-                case line.NotMatched(why):
+                case line.NotMatched(why) if self.phase is Phase.MATCHING:
                     self._out.publish(Topic.SLAC, why)
                     self._stop(StopReason.NOT_MATCHED, now)
                 case line.LineReady():
@@ -218,8 +218,8 @@ class Station:
                 case line.LineLost(why):
                     self._out.publish(Topic.NOTE, why)
                     self._fault(Fault.MODEM, now)
-                case line.LineUp() | line.LineDown():
-                    pass
+                case line.LineUp() | line.LineDown() | line.NotMatched():
+                    pass  # of a car that is not waited for
                 case _:
                     self._out.add(action)
 

@@ -711,12 +711,23 @@ def test_lost_link_cuts_power_and_tries_again(make: Callable[[], Post]) -> None:
     assert P.RETRY in post.phases
 
 
-def test_old_link_news_mean_nothing() -> None:
-    for make in (starting, idle, finished, retrying):
-        post = make()
-        phase = post.phase
-        post.line_says(LineDown(), LineUp())
-        assert post.phase is phase
+@pytest.mark.parametrize("make", [starting, idle, finished, retrying])
+def test_old_link_news_mean_nothing(make: Callable[[], Post]) -> None:
+    post = make()
+    phase = post.phase
+    post.line_says(LineDown(), LineUp())
+    assert post.phase is phase
+
+
+@pytest.mark.parametrize("make", [idle, set_up, charging, finished])
+def test_failed_match_beside_a_matched_car_means_nothing(
+    make: Callable[[], Post],
+) -> None:
+    """State F without cutting power is for a car that has none."""
+    post = make()
+    phase, want = post.phase, post.want
+    post.line_says(NotMatched("another car"))
+    assert (post.phase, post.want) == (phase, want)
 
 
 def test_car_that_was_there_before_the_start_is_matched() -> None:
