@@ -298,6 +298,22 @@ def test_second_charge_starts_from_scratch() -> None:
 # --- what goes wrong
 
 
+def test_limits_are_what_the_sheets_and_we_chose() -> None:
+    """The cable check is over within 38 s, the car waits 40 s."""
+    assert CLOSE_S + TEST_RAMP_S + MEASURE_S + DISCHARGE_S == 38.0
+    assert (CLOSE_S, TEST_RAMP_S, MEASURE_S, DISCHARGE_S) == (0.5, 8.0, 25.0, 4.5)
+    assert (RAMP_S, OPEN_S, WELD_CHECK_S, PRECHARGE_S) == (1.0, 0.3, 3.0, 60.0)
+    assert (STALE_S, OUT_OF_LIMIT_S, BLIND_S) == (0.5, 0.4, 10.0)
+
+
+def test_higher_set_point_forgives_an_excess_before_the_next_report() -> None:
+    road = precharging()
+    road.tell(Deliver(400.0, 50.0))
+    road.measure(390.0, 90.0)
+    road.tell(Deliver(400.0, 100.0))
+    assert failed(road.path.tick(road.now + 0.35)) == []
+
+
 def failed(actions: Sequence[PathAction]) -> list[Fault]:
     return [action.fault for action in actions if isinstance(action, PathFailed)]
 
