@@ -9,6 +9,7 @@ from pilothat.plant import EvLimits, Ratings, Setpoint
 
 PRECHARGE_A = 2.0  # IEC 61851-23, CC.4: precharge current at most 2 A
 TEST_A = 2.0
+TEST_SHARE = 0.98  # our choice: the test must not trip the over-voltage protection
 
 # (negotiated maximum V, protection trips above V): IEC 61851-23:2023
 OVERVOLTAGE_V = ((500.0, 550.0), (750.0, 825.0), (850.0, 935.0), (1000.0, 1100.0))
@@ -46,7 +47,8 @@ def test_voltage_v(ratings: Ratings, ev: EvLimits) -> float:
     """Return the voltage of the insulation test (IEC 61851-23:2023 CC.4.1)."""
     if ev.max_v <= 500.0:
         return min(ev.max_v + 50.0, 500.0, ratings.max_v)
-    return min(1.1 * ev.max_v, ratings.max_v)
+    below_trip_v = TEST_SHARE * trip_voltage_v(ratings, ev)
+    return min(1.1 * ev.max_v, ratings.max_v, below_trip_v)
 
 
 def trip_voltage_v(ratings: Ratings, ev: EvLimits) -> float:

@@ -139,4 +139,9 @@ def test_cable_check_never_trips_its_own_protection(
     station_v: float, car_v: float
 ) -> None:
     ratings, ev = Ratings(max_v=station_v), EvLimits(max_v=car_v)
-    assert check_voltage_v(ratings, ev) <= trip_voltage_v(ratings, ev)
+    assert check_voltage_v(ratings, ev) < 0.985 * trip_voltage_v(ratings, ev)
+
+
+def test_cable_check_of_a_750_v_car_stays_below_its_trip_voltage() -> None:
+    ratings, ev = Ratings(max_v=826.0), EvLimits(max_v=750.0)
+    assert check_voltage_v(ratings, ev) == pytest.approx(0.98 * 825.0)
