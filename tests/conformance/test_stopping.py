@@ -31,6 +31,14 @@ LIMITS_S = {
     "hold fault": 1.0,
     "linger": 0.3,
 }
+HELD_S = {  # waits that nothing shortens
+    StopReason.REFUSED: 0.3,
+    StopReason.SILENT: 0.3,
+    StopReason.SETUP_TIMEOUT: 0.3,
+    StopReason.CONNECTION_LOST: 0.3,
+    StopReason.LINK_LOST: 0.3,
+    StopReason.FAULT: 1.3,
+}
 
 
 def walk(stopper: Stopper, view: StopView, now: float) -> list[Effect]:
@@ -83,7 +91,7 @@ def test_walk_ends_where_its_row_says_when_all_goes_well(row: dict[str, str]) ->
     assert acts == [effect for effect in wanted if effect is not Effect.NOTHING]
     assert stopper.finish() is Phase[row["then"]]
     assert stopper.finish() is None
-    assert took_s <= 1.3
+    assert took_s == pytest.approx(HELD_S.get(StopReason[row["reason"]], 0.0))
 
 
 @every_row
@@ -152,6 +160,27 @@ def test_missed_deadline_about_power_cuts(
     stopper.begin(reason, 0.0)
     assert walk(stopper, view, limit_s - 0.001) == []
     assert walk(stopper, view, limit_s)[0] is Effect.CUT
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_closed", "is_open"),
+    [
+        (PathPhase.FAILED, False, True),
+        (PathPhase.OFF, False, True),
+        (PathPhase.WELD_CHECK, False, True),
+        (PathPhase.FAILED, True, False),
+        (PathPhase.OFF, True, False),
+        (PathPhase.OPENING, False, False),
+        (PathPhase.DELIVERING, False, False),
+    ],
+)
+def test_pilot_goes_to_f_only_when_path_and_contactor_are_open(
+    phase: PathPhase, is_closed: bool, is_open: bool
+) -> None:
+    stopper = Stopper()
+    stopper.begin(StopReason.FAULT, 0.0)
+    effects = walk(stopper, StopView(True, True, phase, is_closed), 0.0)
+    assert (Effect.PILOT_FAULT in effects) is is_open
 
 
 def test_nothing_to_stop_is_nothing_to_do() -> None:

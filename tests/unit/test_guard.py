@@ -93,6 +93,7 @@ def charging(*, has_ventilation: bool = False) -> Guard:
 def test_guard_begins_safe() -> None:
     assert Guard().driven == SAFE == Want(0.0, False, False)
     assert Guard().deadline is None
+    assert Guard().handle(Feedback(is_closed=False), 0.0) == []
 
 
 @pytest.mark.parametrize("level", "ABDE")

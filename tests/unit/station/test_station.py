@@ -321,6 +321,14 @@ def test_silent_car_is_given_up_after_60_s(silent_s: float, is_over: bool) -> No
     assert post.want.is_contactor_closed is not is_over
 
 
+def test_answer_that_waits_goes_out_when_the_pilot_has_changed() -> None:
+    post = session(name="ChargeParameterDiscovery")
+    assert bodies(post.ask(car.cable_check())) == []
+    (told,) = bodies(post.pilot("C"))
+    assert isinstance(told, din.CableCheckRes)
+    assert told.response_code is Code.OK
+
+
 # --- retries
 
 
@@ -686,7 +694,9 @@ def test_contactor_that_does_not_close_ends_the_cable_check() -> None:
 )
 def test_lost_modem_is_waited_for(phase: Phase, after: Phase) -> None:
     post = MAKE[phase]()
-    assert raised(post.line_says(LineLost("silent"))) == [Fault.MODEM]
+    told = post.line_says(LineLost("silent"))
+    assert raised(told) == [Fault.MODEM]
+    assert "silent" in [a.text for a in told if isinstance(a, Publish)]
     post.later(5.0)
     assert post.phase is after
     post.line_says(LineReady())
