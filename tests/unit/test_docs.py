@@ -34,7 +34,7 @@ BLOCK = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
 FILE = re.compile(
     r"`([\w./-]+\.(?:py|md|svg|toml|cfg|csv))`|\]\(([\w./-]+)\)|`(tests/[\w./-]+)`"
 )
-NAME = re.compile(r"`((?:[a-z_][a-z_0-9]*\.)+\w+)`")
+NAME = re.compile(r"`([a-z]\w*(?:\.\w+)+)`")
 VALUE = re.compile(r"`((?:[a-z_0-9]+\.)+[A-Z_0-9]+)` = ([\d.]+)")
 TEST = re.compile(r"`(test_\w+)`")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
@@ -43,7 +43,7 @@ OPTION = re.compile(r"(?<![\w-])(--?[a-z][a-z-]*)")
 
 
 def code_of(text: Path) -> str:
-    """Return what stands in blocks and in backquotes: only there, names mean something."""
+    """Return what stands in blocks and in backquotes: what is meant to be typed."""
     read = text.read_text()
     blocks = BLOCK.findall(read)
     return "\n".join((*blocks, *re.findall(r"`[^`\n]+`", BLOCK.sub("", read))))
@@ -144,6 +144,7 @@ def test_rules_see_what_is_wrong() -> None:
     assert found("guard.Guard._drive") is not None
     assert found("guard.Guard._no_such_thing") is None
     assert found("station.no_such_module.Thing") is None
+    assert NAME.findall("`guard.Guard._drive`") == ["guard.Guard._drive"]
     assert VALUE.findall("`guard.LEASE_S` = 0.25 s") == [("guard.LEASE_S", "0.25")]
     assert CALL.findall("`pilothat demo --car x`") == [("demo", " --car x")]
     assert OPTION.findall(" --no-such -q") == ["--no-such", "-q"]
