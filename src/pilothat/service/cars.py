@@ -35,4 +35,12 @@ def chosen_car(name: str) -> CarProfile:
             where="--car",
             remedy=f"Known: {known}; or give a profile file",
         )
-    return profile.parse(path.read_text(encoding="utf-8"), where=name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot be read as text ({error.__class__.__name__})",
+            where=name,
+            remedy="Give a car profile, a TOML file in UTF-8",
+        ) from error
+    return profile.parse(text, where=name)

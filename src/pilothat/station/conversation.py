@@ -9,7 +9,7 @@ from pilothat.v2g.messages import codec
 from pilothat.v2g.tp import Frame, PayloadType, Reader, pack
 
 HANDSHAKE = "app"
-MAX_BAD = 5  # messages that cannot be decoded, then the connection is given up
+MAX_BAD = 5  # messages in a row that cannot be decoded, then the connection is given up
 
 
 class Conversation:
@@ -38,12 +38,16 @@ class Conversation:
         if frame.payload_type != PayloadType.EXI or not frame.payload:
             return None
         try:
-            return codec(self.protocol).decode(frame.payload)
+            message = codec(self.protocol).decode(frame.payload)
         except ExiError as error:
             self._bad += 1
             if self._bad >= MAX_BAD:
-                self.broken = f"{self._bad} messages could not be decoded: {error}"
+                self.broken = (
+                    f"{self._bad} messages in a row could not be decoded: {error}"
+                )
             return None
+        self._bad = 0
+        return message
 
     def encode(self, message: object) -> bytes:
         """Return the bytes of a message, framed."""

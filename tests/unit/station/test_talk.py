@@ -139,14 +139,22 @@ def test_rb_v2gtp_stream_that_cannot_be_followed_is_given_up(stream: bytes) -> N
     assert names(line.send(DISCOVERY)) == []
 
 
-def test_undecodable_messages_are_ignored_up_to_a_limit() -> None:
+def test_undecodable_messages_in_a_row_are_ignored_up_to_a_limit() -> None:
     line = Line()
     line.send(HELLO + SETUP)
     ignored = line.send(GARBAGE * (MAX_BAD - 1))
-    served = line.send(DISCOVERY)
     given_up = line.send(GARBAGE)
-    assert (ignored, names(served, "din")) == ([], ["ServiceDiscoveryRes"])
+    assert ignored == []
     assert len(hung(given_up)) == 1
+
+
+def test_a_good_message_forgives_the_bad_ones_before_it() -> None:
+    line = Line()
+    line.send(HELLO + SETUP)
+    line.send(GARBAGE * (MAX_BAD - 1))
+    served = line.send(DISCOVERY)
+    ignored = line.send(GARBAGE * (MAX_BAD - 1))
+    assert (names(served, "din"), ignored) == (["ServiceDiscoveryRes"], [])
 
 
 def test_message_of_another_schema_is_not_decoded_with_this_one() -> None:
