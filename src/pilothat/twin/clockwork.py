@@ -19,25 +19,29 @@ class Actor:
     Its deadline is read again only after ``touch``: whoever gives it an event says so.
     """
 
-    __slots__ = ("_ask", "_at", "_is_stale", "turn")
+    __slots__ = ("_ask", "_is_stale", "_stale", "due", "turn")
 
-    def __init__(self, turn: Call, ask: Callable[[], float | None]) -> None:
+    def __init__(
+        self, turn: Call, ask: Callable[[], float | None], stale: list[Actor]
+    ) -> None:
         self.turn = turn
-        self._is_stale = True
+        self.due = inf
         self._ask = ask
-        self._at = inf
+        self._stale = stale
+        self._is_stale = False
+        self.touch()
 
     def touch(self) -> None:
         """Note that the deadline may have changed."""
-        self._is_stale = True
+        if not self._is_stale:
+            self._is_stale = True
+            self._stale.append(self)
 
-    def at(self) -> float:
-        """Return the time of the next turn."""
-        if self._is_stale:
-            self._is_stale = False
-            at = self._ask()
-            self._at = inf if at is None else at
-        return self._at
+    def read(self) -> None:
+        """Read the deadline."""
+        self._is_stale = False
+        at = self._ask()
+        self.due = inf if at is None else at
 
 
 class Clockwork:
@@ -48,10 +52,11 @@ class Clockwork:
         self._heap: list[tuple[float, int, Call]] = []
         self._order = 0
         self._actors: list[Actor] = []
+        self._stale: list[Actor] = []
 
     def actor(self, turn: Call, ask: Callable[[], float | None]) -> Actor:
         """Add a machine: what to do when it is due, and how to learn when that is."""
-        actor = Actor(turn, ask)
+        actor = Actor(turn, ask, self._stale)
         self._actors.append(actor)
         return actor
 
@@ -60,14 +65,19 @@ class Clockwork:
         self._order += 1
         heapq.heappush(self._heap, (self.now + delay_s, self._order, call))
 
+    def read(self) -> None:
+        """Read the deadlines of the machines to which something has happened."""
+        while self._stale:
+            self._stale.pop().read()
+
     def step(self, limit_s: float = inf) -> bool:
         """Do the next thing that is due; False when none is until the limit."""
+        self.read()
         at = self._heap[0][0] if self._heap else inf
         first: Actor | None = None
         for actor in self._actors:
-            actor_at = actor.at()
-            if actor_at < at:
-                at, first = actor_at, actor
+            if actor.due < at:
+                at, first = actor.due, actor
         if at > limit_s:
             return False
         self.now = max(self.now, at)

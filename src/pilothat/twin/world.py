@@ -196,7 +196,8 @@ class World:
     @property
     def has_deadline(self) -> bool:
         """Whether the station waits for a moment; a hung one waits for none."""
-        return self.is_main_stalled or self._station_actor.at() < inf
+        self.clock.read()
+        return self.is_main_stalled or self._station_actor.due < inf
 
     @property
     def journal_sha256(self) -> str:
