@@ -32,8 +32,7 @@ def open_packet_socket(interface: str, protocol: int) -> socket.socket:
         raise PilotHatError(
             "raw frames are not allowed",
             where=interface,
-            remedy="Run as root, or give CAP_NET_RAW: "
-            "sudo setcap cap_net_raw+ep on the Python interpreter of the station",
+            remedy="Run as root, or with CAP_NET_RAW as README.md shows",
         ) from error
     opened.settimeout(0)
     try:

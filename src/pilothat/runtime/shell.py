@@ -41,7 +41,7 @@ from pilothat.station.station import Station
 log = logging.getLogger("pilothat")
 
 RENEW_S = 0.05  # of a lease that lasts 250 ms
-IDLE_RENEW_S = 0.1  # while nothing is on
+IDLE_RENEW_S = 0.12  # while nothing is on
 WATCH_S = 1.0  # how often the interface is looked at
 STOP_S = 20.0  # an ordered stop takes no longer
 

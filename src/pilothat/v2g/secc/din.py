@@ -339,10 +339,12 @@ def _current_demand(ask: DinAsk) -> DinAnswer:
         evse_maximum_current_limit=amperes(ratings.max_a),
         evse_maximum_power_limit=watts(ratings.max_w),
     )
-    soc_pct = request.dc_ev_status.ev_ress_soc
+    soc_pct, context = request.dc_ev_status.ev_ress_soc, ask.context
+    if (ev, soc_pct) != (context.ev, context.soc_pct):
+        context = replace(context, ev=ev, soc_pct=soc_pct)
     return Answer(
         response,
-        replace(ask.context, ev=ev, soc_pct=soc_pct),
+        context,
         (LimitsSaid(ev), wish) if ev != ask.context.ev else (wish,),
         learned=loop_told(ask.context, request.dc_ev_status),
     )

@@ -6,6 +6,7 @@ Values only; what to say is decided in ``secc.din``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from pilothat.plant import Isolation
 from pilothat.v2g.messages import din
@@ -26,6 +27,7 @@ P_MAX_W = 32_767  # PMax is a signed 16 bit number of W
 CHARGE_SERVICE_ID = 1  # what every car expects
 SCHEDULE_ID = 1
 RIPPLE_A = 2.0
+_KEPT = 64  # values: the ratings stand in every answer of the loop
 HIGHEST, LOWEST = 3276.7, -3276.8  # what 16 bits can say in tenths
 
 _Code = DcEvseStatusCode
@@ -236,11 +238,13 @@ def si_or(value: PhysicalValue | None, default: float) -> float:
     return default if value is None else value.si
 
 
+@lru_cache(maxsize=_KEPT)
 def volts(number: float) -> PhysicalValue:
     """Return a voltage in tenths, as far as they go."""
     return PhysicalValue.of(_in_tenths(number), UnitSymbol.V, -1)
 
 
+@lru_cache(maxsize=_KEPT)
 def amperes(number: float) -> PhysicalValue:
     """Return a current in tenths, as far as they go."""
     return PhysicalValue.of(_in_tenths(number), UnitSymbol.A, -1)
@@ -250,6 +254,7 @@ def _in_tenths(number: float) -> float:
     return max(LOWEST, min(number, HIGHEST))
 
 
+@lru_cache(maxsize=_KEPT)
 def watts(number: float) -> PhysicalValue:
     """Return a power."""
     return PhysicalValue.of(number, UnitSymbol.W)
