@@ -45,6 +45,14 @@ class Process:
         self.popen.stdin.write(line + "\n")
         self.popen.stdin.flush()
 
+    def pull(self) -> None:
+        """Let the driver stop, and pull the plug if that is not enough."""
+        for _ in range(2):
+            if self.popen.poll() is None:
+                self.popen.send_signal(signal.SIGTERM)
+                time.sleep(0.5)
+        self.popen.wait(15)
+
     def end(self, number: int = signal.SIGTERM, limit_s: float = 15.0) -> int:
         if self.popen.poll() is None:
             self.popen.send_signal(number)

@@ -11,6 +11,15 @@ pytestmark = pytest.mark.net
 
 NEARLY_FULL = ("--soc", "79.95")  # of a goal of 80 %: a few seconds of charging
 SETTLED_S = 30.0
+PHASES = (
+    "matching",
+    "joining the network",
+    "session setup",
+    "cable check",
+    "precharge",
+    "charging",
+    "welding detection",
+)
 
 
 def is_open(lab: Lab) -> bool:
@@ -69,18 +78,7 @@ def test_sigterm_in_the_charging_loop_stops_in_order(lab: Lab) -> None:
     assert "power off" in car.text
 
 
-@pytest.mark.parametrize(
-    "phase",
-    [
-        "matching",
-        "joining the network",
-        "session setup",
-        "cable check",
-        "precharge",
-        "charging",
-        "welding detection",
-    ],
-)
+@pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("what", ["pull", "drop", "stop"])
 def test_a_mishap_leaves_the_outlet_dead_and_the_next_car_charges(
     lab: Lab, what: str, phase: str
@@ -94,32 +92,29 @@ def test_a_mishap_leaves_the_outlet_dead_and_the_next_car_charges(
     assert_well(station)
 
 
-@pytest.mark.parametrize(
-    "phase", ["matching", "session setup", "cable check", "precharge", "charging"]
-)
+@pytest.mark.parametrize("phase", PHASES)
 def test_a_cut_line_ends_the_session_and_a_mended_one_charges(
     lab: Lab, phase: str
 ) -> None:
     segment = lab.segment()
     station = lab.station()
-    car = lab.car()
+    car = lab.car(*NEARLY_FULL)
     car.wait_for(f"phase {phase}", 30)
     segment.send("cut")
     until(lambda: "stopping" in station.text, 70, "stopping")
     until(lambda: is_open(lab), 5, "contactor open")
-    car.end()
-    car.end()
+    car.pull()
     segment.send("mend")
     until(lambda: station.phase == "idle", SETTLED_S, "idle")
     assert lab.car(*NEARLY_FULL, name="next").popen.wait(60) == 0
     assert_well(station)
 
 
-@pytest.mark.parametrize("phase", ["session setup", "cable check", "charging"])
+@pytest.mark.parametrize("phase", PHASES)
 def test_a_silent_car_is_given_up_after_its_time(lab: Lab, phase: str) -> None:
     lab.segment()
     station = lab.station()
-    lab.car("--do", f"silent@{phase}")
+    lab.car("--do", f"silent@{phase}", *NEARLY_FULL)
     until(lambda: "stopping" in station.text, 80, "stopping")
     until(lambda: is_open(lab), 5, "contactor open")
     assert_well(station)

@@ -59,6 +59,7 @@ class EvShell:
     ) -> None:
         self._mishaps = dict(mishaps)
         self._is_silent = False
+        self._is_stopping = False
         self.car = car
         self._interface = interface
         self._cable = cable
@@ -106,10 +107,11 @@ class EvShell:
 
     def stop(self, reason: str) -> None:
         """Let the driver end the charge; a second time pulls the plug."""
-        if self.car.outcome is None:
-            self.feed(StopWish(reason))
-        else:
+        if self._is_stopping or self.car.outcome is not None:
             self.feed(Unplug())
+        else:
+            self._is_stopping = True
+            self.feed(StopWish(reason))
 
     def pull(self) -> None:
         """Pull the plug."""
