@@ -159,6 +159,9 @@ class Guard:
         """Take one event."""
         changes: Sequence[PilotChange] = ()
         self._expire(now)  # a renewal that comes too late is none
+        if self._is_mere_renewal(event):
+            self._lease_until = now + LEASE_S
+            return ()
         match event:
             case PilotSample():
                 changes = self.pilot.handle(event, now)
@@ -184,6 +187,15 @@ class Guard:
             self._must_rearm |= self._is_live
             if self._driven.is_contactor_closed:
                 self._cut_at = now + HOLDOFF_S
+
+    def _is_mere_renewal(self, event: GuardEvent) -> bool:
+        """Tell whether a lease wants nothing but to go on with what is driven."""
+        return (
+            self._lease_until is not None
+            and not self._lease_lost
+            and isinstance(event, Lease)
+            and event.want == self._want == self._driven
+        )
 
     def _take_lease(self, want: Want, now: float) -> None:
         if not (want.is_contactor_closed or want.is_supply_enabled):

@@ -92,9 +92,6 @@ _WRITERS: Mapping[type, Text] = {
 }
 
 
-_QUICK: Mapping[type, str] = {int: "{}!r", float: "number({})"}
-
-
 @cache
 def _writer(kind: type) -> Text:
     """Return the function that writes values of this class.
@@ -105,18 +102,45 @@ def _writer(kind: type) -> Text:
     if kind in _WRITERS:
         return _WRITERS[kind]
     if issubclass(kind, Enum):
-        return {member: f'"{member.name}"' for member in kind}.__getitem__
+        return lambda member: f'"{member._name_}"'
     if is_dataclass(kind):
-        names = {"text": text_of, "number": _float_text}
+        names: dict[str, Any] = {"text": text_of, "number": _float_text, "null": "null"}
         parts = [f'{{{{"type":"{kind.__name__}"']
         for name, hint in _hints(kind):
-            write = _QUICK.get(hint, "text({})")
-            value = write.format(f"value.{name}")
-            parts.append(f',"{name}":{{{value}}}')
+            write = _expression(hint, names).format(f"value.{name}")
+            parts.append(f',"{name}":{{{write}}}')
         source = "lambda value: f'" + "".join(parts) + "}}'"
         made: Text = eval(source, names)
         return made
     raise TypeError(f"{kind.__name__} cannot be written to a journal")
+
+
+def _expression(hint: Any, names: dict[str, Any]) -> str:
+    """Return the source that writes a field with this hint; ``{0}`` is its value.
+
+    A class with one form is written without asking the value what it is.
+    """
+    if hint is float:
+        return "number({0})"
+    if hint is int:
+        return "{0}!r"
+    if get_origin(hint) in (Union, types.UnionType):
+        rest = [arg for arg in get_args(hint) if arg is not type(None)]
+        if len(rest) == 1 and _is_plain(rest[0]):
+            return f"null if {{0}} is None else {_direct(rest[0], names)}"
+    return _direct(hint, names) if _is_plain(hint) else "text({0})"
+
+
+def _is_plain(hint: Any) -> bool:
+    is_form = hint in _WRITERS or is_dataclass(hint)
+    return isinstance(hint, type) and (is_form or issubclass(hint, Enum))
+
+
+def _direct(kind: type, names: dict[str, Any]) -> str:
+    name = f"as_{kind.__name__}"
+    names[name], names[kind.__name__] = _writer(kind), kind  # type: ignore[arg-type]
+    is_it = f"{{0}}.__class__ is {kind.__name__}"
+    return f"{name}({{0}}) if {is_it} else text({{0}})"
 
 
 @cache

@@ -60,17 +60,8 @@ class PilotState(Enum):
         return self in _WANTING
 
 
-_PLUGGED = frozenset(
-    {
-        PilotState.B1,
-        PilotState.B2,
-        PilotState.C1,
-        PilotState.C2,
-        PilotState.D1,
-        PilotState.D2,
-    }
-)
-_WANTING = frozenset({PilotState.C1, PilotState.C2, PilotState.D1, PilotState.D2})
+_WANTING = (PilotState.C1, PilotState.C2, PilotState.D1, PilotState.D2)
+_PLUGGED = (PilotState.B1, PilotState.B2, *_WANTING)
 
 
 @dataclass(frozen=True, slots=True)

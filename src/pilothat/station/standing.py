@@ -48,9 +48,10 @@ class StandingFaults:
     @property
     def first(self) -> Fault | None:
         """The fault that began it."""
-        return next(
-            (f for f in self._faults if f.row.reaction is not Reaction.WAIT), None
-        )
+        for fault in self._faults:
+            if fault.row.reaction is not Reaction.WAIT:
+                return fault
+        return None
 
     @property
     def lasting(self) -> Sequence[Fault]:

@@ -38,6 +38,11 @@ class Invariants:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._clock, self._guard, self._station = (
+            world.clock,
+            world.guard,
+            world.station,
+        )
         self.violations: list[str] = []
         self.is_excused = False  # the bench is broken in a way no software mends
         self._left_c_at: float | None = 0.0
@@ -131,46 +136,46 @@ class Invariants:
             self.violations.append(f"t={world.now:.4f} s: {told}")
 
     def _is_driven_rightly(self) -> bool:
-        guard = self._world.guard
-        return not guard.driven.is_contactor_closed or (
-            guard.pilot.state.wants_energy and not guard.pilot.is_diode_bad
-        )
+        if not self._guard.driven.is_contactor_closed:
+            return True
+        pilot = self._guard.pilot
+        return pilot.state.wants_energy and not pilot.is_diode_bad
 
     def _is_open_in_time(self) -> bool:
-        world = self._world
-        if self.is_excused or self._left_c_at is None:
+        if self._left_c_at is None or self.is_excused:
             return True
-        gone_s = world.now - self._left_c_at
-        return gone_s <= CP_LOST_S or not world.bench.contactor_is_closed(world.now)
+        now = self._clock.now
+        gone_s = now - self._left_c_at
+        return gone_s <= CP_LOST_S or not self._world.bench.contactor_is_closed(now)
 
     def _obeys_faults(self) -> bool:
-        world = self._world
-        is_closed = world.guard.driven.is_contactor_closed
-        is_told = world.station.phase is not Phase.STOPPING
-        return not (is_closed and is_told and world.station.faults.first is not None)
+        station = self._station
+        if station.faults.first is None or station.phase is Phase.STOPPING:
+            return True
+        return not self._guard.driven.is_contactor_closed
 
     def _has_deadline(self) -> bool:
-        world = self._world
-        return world.station.phase not in _TIMED or world.has_deadline
+        return self._station.phase not in _TIMED or self._world.has_deadline
 
     def _is_unplugged_safe(self) -> bool:
-        world = self._world
-        if self.is_excused or self._unplugged_at is None:
+        if self._unplugged_at is None or self.is_excused:
             return True
-        if world.now - self._unplugged_at <= LIVE_AFTER_S:
+        now = self._clock.now
+        if now - self._unplugged_at <= LIVE_AFTER_S:
             return True
-        return world.bench.inlet(world.now)[0] < SAFE_V
+        return self._world.bench.inlet(now)[0] < SAFE_V
 
     def _answers(self) -> bool:
-        world = self._world
-        if world.is_main_stalled:
-            self._stalled_at = world.now
-        if not world.station.talk.is_connected:
-            self._asked.clear()
+        now = self._clock.now
+        if self._world.is_main_stalled:
+            self._stalled_at = now
         if not self._asked:
             return True
+        if not self._station.talk.is_connected:
+            self._asked.clear()
+            return True
         since = max(self._asked[0][0], self._stalled_at)
-        if world.now - since <= ANSWER_S:
+        if now - since <= ANSWER_S:
             return True
         if self._is_owed():
             return False
@@ -188,30 +193,27 @@ class Invariants:
 
     def _is_silence_ended(self) -> bool:
         """Give up a session in which nothing was asked for a minute."""
-        world = self._world
-        is_session = world.station.phase is Phase.SESSION
-        return not is_session or world.now - self._heard_at <= SILENT_S
+        is_silent = self._clock.now - self._heard_at > SILENT_S
+        return not is_silent or self._station.phase is not Phase.SESSION
 
     def _is_idle_when_open(self) -> bool:
         """Want nothing of the supply soon after the contactor was told to open."""
-        world = self._world
-        if world.guard.driven.is_contactor_closed or world.is_main_stalled:
+        if self._guard.driven.is_contactor_closed or self._world.is_main_stalled:
             self._opened_at = None
-        elif self._opened_at is None:
-            self._opened_at = world.now
-        if self._opened_at is None or not self._setpoint.is_on:
             return True
-        return world.now - self._opened_at <= OFF_S
+        if self._opened_at is None:
+            self._opened_at = self._clock.now
+        return not self._setpoint.is_on or self._clock.now - self._opened_at <= OFF_S
 
     def _is_pilot_kept_under_current(self) -> bool:
         """Keep the car able to read the pilot until its current is gone."""
-        world, driven = self._world, self._world.guard.driven
+        driven, now = self._guard.driven, self._clock.now
         if driven.is_supply_enabled:
-            self._fed_at = world.now
-        if self.is_excused or driven.duty_pct != FAULT_PCT:
+            self._fed_at = now
+        if driven.duty_pct != FAULT_PCT or self.is_excused:
             return True
-        is_falling = FALLS_S[0] <= world.now - self._fed_at <= FALLS_S[1]
-        return is_falling or world.bench.inlet(world.now)[1] <= CURRENT_A
+        is_falling = FALLS_S[0] <= now - self._fed_at <= FALLS_S[1]
+        return is_falling or self._world.bench.inlet(now)[1] <= CURRENT_A
 
 
 def is_request(data: bytes) -> bool:

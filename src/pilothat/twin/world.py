@@ -40,7 +40,8 @@ from pilothat.twin.network import Network
 from pilothat.twin.stage import WorldSettings
 from pilothat.v2g.evcc.events import PilotSeen
 
-LEASE_S = 0.2  # a real loop renews every 50 ms; this lazy is still enough
+LEASE_S = 0.24  # a loop that has nothing to do renews now, just in time
+TURN_S = 0.12  # one that does something renews the lease when it is this old
 SAMPLE_S = 0.005  # only while the ADC is noisy; else samples come with changes
 
 Watcher = Callable[[float, Event | None, Sequence[Action]], None]
@@ -68,7 +69,8 @@ class World:
         self.is_main_stalled = False
         self._stalled_until = 0.0
         self._backlog: list[Event] = []
-        self._want = guarding.SAFE
+        self._lease = guarding.Lease(guarding.SAFE)
+        self._renewed_at = 0.0
         self._hash = sha256()
         self._sample_told: object = None
         self._is_closed_told = False
@@ -94,6 +96,7 @@ class World:
             lambda: self._of_guard(self.guard.tick(self.now)),
             lambda: self.guard.deadline,
         )
+        self._lease_actor = actor(self._renew, lambda: self._renewed_at + LEASE_S)
         self._bench_actor = actor(self._tick_bench, lambda: self.bench.deadline)
         self._station_actor = actor(
             lambda: self._record(None, self.station.tick(self.now)),
@@ -112,7 +115,6 @@ class World:
         self.bench.drive_pilot(0.0, 0.0)
         self.after(0.0, lambda: self._sense(force=True))
         self.after(0.0, lambda: self.tell(stage.NETWORK))
-        self.after(0.0, self._renew)
 
     # --- time
 
@@ -145,16 +147,18 @@ class World:
         """Let something happen to the car."""
         if self.car is not None:
             self._car_actor.touch()
-            self._of_car(self.car.handle(event, self.now))
+            self._of_car(self.car.handle(event, self.clock.now))
 
     def tell(self, event: Event) -> None:
         """Let something happen to the station; a stalled one hears of it later."""
         if self.is_main_stalled:
             self._backlog.append(event)
             return
-        if isinstance(event, TcpData | MessageIn):
-            self.invariants.asked(event.data if isinstance(event, TcpData) else b"")
-        self._record(event, self.station.handle(event, self.now))
+        if isinstance(event, MessageIn):
+            self.invariants.asked()
+        elif isinstance(event, TcpData):
+            self.invariants.asked(event.data)
+        self._record(event, self.station.handle(event, self.clock.now))
 
     def stall(self, duration_s: float) -> None:
         """Let the main program hang."""
@@ -172,7 +176,7 @@ class World:
         backlog, self._backlog = self._backlog, []
         for event in backlog:
             self.tell(event)
-        self._guard_event(guarding.Lease(self._want))
+        self._renew()
 
     def inject(self, fault: BenchFault, *, on: bool = True) -> None:
         """Break something on the bench, or mend it."""
@@ -208,16 +212,19 @@ class World:
 
     def _record(self, event: Event | None, actions: Sequence[Action]) -> None:
         self._station_actor.touch()
-        line = line_of(Entry(self.now, event, actions, self._recorder.take()))
+        now = self.clock.now
+        line = line_of(Entry(now, event, actions, self._recorder.take()))
         self._hash.update(line.encode())
         if self.settings.keeps_lines:
             self.lines.append(line)
         for watch in self.watchers:
-            watch(self.now, event, actions)
+            watch(now, event, actions)
         for action in actions:
             doer = self._doers.get(type(action))
             if doer is not None:
                 doer(action)
+        if now - self._renewed_at > TURN_S:
+            self._renew()
 
     def _table(self) -> Mapping[type, Callable[..., None]]:
         """Who performs what: of the station, of the guard, of the car."""
@@ -239,8 +246,8 @@ class World:
         }
 
     def _do_want(self, action: guarding.Want) -> None:
-        self._want = action
-        self._guard_event(guarding.Lease(action))
+        self._lease = guarding.Lease(action)
+        self._renew()
 
     def _do_output(self, action: wanted.SetOutput) -> None:
         self.invariants.commanded(action.setpoint)
@@ -297,9 +304,10 @@ class World:
 
     def _renew(self) -> None:
         """Renew the lease, as a loop that is alive does."""
-        self.after(LEASE_S, self._renew)
+        self._renewed_at = self.clock.now
+        self._lease_actor.touch()
         if not self.is_main_stalled:
-            self._guard_event(guarding.Lease(self._want))
+            self._guard_event(self._lease)
 
     def _tick_bench(self) -> None:
         self.bench.tick(self.now)

@@ -156,9 +156,7 @@ class DinEvcc:
         timeout_s = timers.current_demand_s if is_loop else timers.message_s
         self._turn.sent(now, timeout_s)
         is_ready = rules.is_ready(self.state, self._view.error, self._settings.vehicle)
-        self._view = replace(
-            self._view, fact=self._fact, target_a=self.target_a, is_ready=is_ready
-        )
+        self._view = self._view.at(self._fact, self.target_a, is_ready=is_ready)
         body = self._STEPS[self.state].build(self._settings, self._view)
         header = din.MessageHeader(session_id=self.session_id)
         return (SendRequest(din.V2gMessage(header=header, body=body)),)

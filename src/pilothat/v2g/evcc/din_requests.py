@@ -57,6 +57,19 @@ class View:
     schedule_id: int = 1
     schedule_w: int = P_MAX_W
 
+    def at(self, fact: InletFact, target_a: float, *, is_ready: bool) -> View:
+        """Return the view with what changes from request to request."""
+        return View(
+            fact,
+            target_a,
+            is_ready,
+            self.is_complete,
+            self.error,
+            self.service_id,
+            self.schedule_id,
+            self.schedule_w,
+        )
+
 
 def session_setup(settings: DinSettings, _view: View) -> SessionSetupReq:
     """Open a session."""
