@@ -138,7 +138,7 @@ def _is_plain(hint: Any) -> bool:
 
 def _direct(kind: type, names: dict[str, Any]) -> str:
     name = f"as_{kind.__name__}"
-    names[name], names[kind.__name__] = _writer(kind), kind  # type: ignore[arg-type]
+    names[name], names[kind.__name__] = _writer(kind), kind
     is_it = f"{{0}}.__class__ is {kind.__name__}"
     return f"{name}({{0}}) if {is_it} else text({{0}})"
 

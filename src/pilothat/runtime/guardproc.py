@@ -38,7 +38,7 @@ from pilothat.runtime.guardlink import GuardLink, LinkLostError
 log = logging.getLogger("pilothat.guard")
 
 PERIOD_S = 0.005  # while power flows or may flow
-IDLE_PERIOD_S = 0.06  # while the contactor is open and no car asks for energy
+IDLE_PERIOD_S = 0.15  # contactor open, no car asks for energy; a lease wakes it sooner
 PRIORITY = 60  # of 1..99, above everything of ours
 _MCL_ALL = 3  # MCL_CURRENT | MCL_FUTURE
 
