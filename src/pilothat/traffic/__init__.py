@@ -1,0 +1,1 @@
+"""Recorded charging traffic, from packets to messages that people read."""
