@@ -12,9 +12,10 @@ lose the PWM, so that the car can stop by itself.
 
 When one of these ends, power is cut and stays cut: the main program must first ask for
 an open contactor before it may ask for a closed one again. Losing the pilot or the
-safety chain cuts supply and contactor at once; losing the lease cuts the supply at once
-and the contactor after ``HOLDOFF_S``, because nothing is wrong outside and the current
-has then fallen. The pilot goes to F only after the contactor was told to open.
+safety chain cuts supply and contactor at once; losing the lease, or a wish to open while
+the supply is on, cuts the supply at once and the contactor after ``HOLDOFF_S``, because
+nothing is wrong outside and the current has then fallen. The pilot changes only after
+the contactor was told to open.
 
 The same machine runs in the guard process on a board and in the twin's world.
 """
@@ -129,7 +130,7 @@ class Guard:
         self._want = SAFE
         self._driven = SAFE
         self._lease_until: float | None = None
-        self._cut_at: float | None = None  # contactor, after the lease was lost
+        self._cut_at: float | None = None  # contactor, after the supply was cut
         self._must_rearm = False
         self._lease_lost = False
         self._is_board_lost = False
@@ -201,7 +202,8 @@ class Guard:
         if not (want.is_contactor_closed or want.is_supply_enabled):
             self._must_rearm = False
         if not self._must_rearm:
-            self._lease_lost, self._cut_at = False, None
+            self._lease_lost = False
+            self._cut_at = None if want.is_contactor_closed else self._cut_at
         self._want, self._lease_until = want, now + LEASE_S
 
     def _settle(
@@ -228,6 +230,8 @@ class Guard:
             self._must_rearm |= self._lease_lost or not is_allowed
         may_close = is_allowed and not self._must_rearm and not self._lease_lost
         may_close = may_close and (is_closed or self._may_begin())
+        if self._driven.is_supply_enabled and not self._want.is_contactor_closed:
+            self._cut_at = now + HOLDOFF_S
         is_held = is_allowed and self._cut_at is not None and now < self._cut_at
         closed = (may_close and self._want.is_contactor_closed) or is_held
         enabled = may_close and self._want.is_supply_enabled
@@ -236,9 +240,10 @@ class Guard:
         return self._apply(Want(self._duty(closed), closed, enabled), now)
 
     def _duty(self, closed: bool) -> float:  # noqa: FBT001 - one private caller
-        if self._lease_until is not None and not self._is_board_lost:
-            return self._want.duty_pct
-        return self._driven.duty_pct if closed else FAULT_PCT
+        if closed and self._cut_at is not None:
+            return self._driven.duty_pct
+        is_leased = self._lease_until is not None and not self._is_board_lost
+        return self._want.duty_pct if is_leased else FAULT_PCT
 
     def _apply(self, goal: Want, now: float) -> Sequence[GuardAction]:
         actions: list[GuardAction] = []

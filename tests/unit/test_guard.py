@@ -359,11 +359,38 @@ def test_contactor_that_does_not_close_is_given_up() -> None:
 def test_contactor_that_stays_closed_is_welded_and_power_stays_off() -> None:
     guard = charging()
     guard.handle(Lease(READY), NEW + 0.1)
-    assert faults(guard.tick(NEW + 0.1 + CONTACTOR_MOVES_S - 0.001)) == []
-    actions = guard.tick(NEW + 0.1 + CONTACTOR_MOVES_S)
+    opened_at = NEW + 0.1 + HOLDOFF_S
+    guard.tick(opened_at)
+    assert faults(guard.tick(opened_at + CONTACTOR_MOVES_S - 0.001)) == []
+    actions = guard.tick(opened_at + CONTACTOR_MOVES_S)
     assert faults(actions) == [Fault.CONTACTOR_WELDED]
     assert outputs(guard.handle(Lease(POWER), NEW + 0.26)) == []
     assert guard.driven == READY
+
+
+@pytest.mark.parametrize("end", [READY, SAFE, Want(100.0, False, False)])
+def test_wish_to_open_cuts_the_supply_first_and_the_pilot_last(end: Want) -> None:
+    guard = charging()
+    asked_at = NEW + 0.1
+    assert outputs(guard.handle(Lease(end), asked_at)) == [SUPPLY_OFF]
+    assert outputs(guard.handle(Lease(end), asked_at + HOLDOFF_S / 2)) == []
+    assert guard.deadline == pytest.approx(asked_at + HOLDOFF_S)
+    pilot = [] if end is READY else [DrivePilot(end.duty_pct)]
+    assert outputs(guard.tick(asked_at + HOLDOFF_S)) == [CONTACTOR_OPEN, *pilot]
+    assert guard.driven == end
+
+
+def test_contactor_whose_supply_is_off_opens_at_once() -> None:
+    guard = charging()
+    guard.handle(Lease(HELD), NEW + 0.1)
+    assert outputs(guard.handle(Lease(READY), NEW + 0.2)) == [CONTACTOR_OPEN]
+
+
+def test_pilot_that_leaves_c_ends_the_holdoff() -> None:
+    guard = charging()
+    guard.handle(Lease(READY), NEW + 0.1)
+    guard.handle(sample("B"), NEW + 0.105)
+    assert CONTACTOR_OPEN in outputs(guard.tick(NEW + 0.125))
 
 
 def test_contactor_that_drops_by_itself_cuts_the_supply() -> None:
