@@ -113,6 +113,11 @@ class Fault(Enum):
         Reaction.CUT,
         "Check the power supply and its input",
     )
+    CAR_SLOW = FaultRow(
+        "the car did not go on to charge while it was waited for",
+        Reaction.CUT,
+        "Plug in again; if it happens again, look at the car's messages in the journal",
+    )
     OVERVOLTAGE = FaultRow(
         "the outlet voltage is above the limit of this session",
         Reaction.LATCH,

@@ -9,6 +9,7 @@ from pilothat.plant import EvLimits, Ratings, Setpoint
 
 PRECHARGE_A = 2.0  # IEC 61851-23, CC.4: precharge current at most 2 A
 TEST_A = 2.0
+READY_GAP_V = 20.0  # precharge has arrived: this near, or within a tenth
 TEST_SHARE = 0.98  # our choice: the test must not trip the over-voltage protection
 
 # (negotiated maximum V, protection trips above V): IEC 61851-23:2023
@@ -41,6 +42,11 @@ def grant(
         is_current_limited=granted_a < wished_a,
         is_power_limited=by_power_a < granted_a,
     )
+
+
+def is_precharged(outlet_v: float, target_v: float) -> bool:
+    """Tell whether the outlet is near enough to what the car asked for."""
+    return abs(outlet_v - target_v) <= max(READY_GAP_V, 0.1 * target_v)
 
 
 def test_voltage_v(ratings: Ratings, ev: EvLimits) -> float:

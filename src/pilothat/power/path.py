@@ -35,6 +35,7 @@ from pilothat.power.limits import (
     TEST_A,
     Granted,
     grant,
+    is_precharged,
     test_voltage_v,
     trip_voltage_v,
 )
@@ -261,7 +262,8 @@ class PowerPath:
             and allowed_a <= told.current_a
             and plant.outlet_v > told.voltage_v + max(10.0, 0.03 * told.voltage_v)
         )
-        if self.phase is not PathPhase.DELIVERING or not (over_a or over_v):
+        is_driven = self.phase in (PathPhase.PRECHARGE, PathPhase.DELIVERING)
+        if not is_driven or not (over_a or over_v):
             self._excess_at = None
         elif self._excess_at is None:
             self._excess_at = now + OUT_OF_LIMIT_S
@@ -309,20 +311,28 @@ class PowerPath:
         return min(supply_v, outlet_v) < SAFE_V or abs(supply_v - outlet_v) > WELD_GAP_V
 
     def _missed(self, now: float) -> Sequence[PathAction]:
-        """Take the fault that belongs to the step whose deadline has passed."""
+        """Take the end of the time a step has."""
+        if self.phase is PathPhase.RAMPING:
+            self._step_until = None
+            return self._cut(PathPhase.OPENING, now)
+        return self._fail(self._fault_of_step(), now)
+
+    def _fault_of_step(self) -> Fault:
+        """Return what it means that the present step was not done in time."""
         match self.phase:
             case PathPhase.CHECKING if not self._is_closed:
-                return self._fail(Fault.CONTACTOR_STUCK_OPEN, now)
+                return Fault.CONTACTOR_STUCK_OPEN
             case PathPhase.CHECKING if self._is_measuring and not self._has_tested:
-                return self._fail(Fault.ISOLATION_TIMEOUT, now)
-            case PathPhase.RAMPING:
-                self._step_until = None
-                return self._cut(PathPhase.OPENING, now)
+                return Fault.ISOLATION_TIMEOUT
             case PathPhase.OPENING | PathPhase.WELD_CHECK:
-                return self._fail(Fault.CONTACTOR_WELDED, now)
+                return Fault.CONTACTOR_WELDED
             case PathPhase.ISOLATED:
-                return self._open(now)
-        return self._fail(Fault.SUPPLY_SLOW, now)
+                return Fault.CAR_SLOW
+            case PathPhase.PRECHARGE if is_precharged(
+                self.plant.outlet_v, self._told.voltage_v
+            ):
+                return Fault.CAR_SLOW
+        return Fault.SUPPLY_SLOW
 
     def _fail(self, fault: Fault, now: float) -> Sequence[PathAction]:
         actions = self._cut(PathPhase.FAILED, now)

@@ -332,7 +332,6 @@ MISSED = [
     ("under test", TEST_RAMP_S, Fault.SUPPLY_SLOW),
     ("measuring", MEASURE_S, Fault.ISOLATION_TIMEOUT),
     ("discharging", DISCHARGE_S, Fault.SUPPLY_SLOW),
-    ("precharging", PRECHARGE_S, Fault.SUPPLY_SLOW),
     ("opening", OPEN_S, Fault.CONTACTOR_WELDED),
     ("weld checking", WELD_CHECK_S, Fault.CONTACTOR_WELDED),
 ]
@@ -343,7 +342,7 @@ def test_missed_deadline_cuts_power_and_names_its_fault(
     name: str, limit_s: float, fault: Fault
 ) -> None:
     road = at(name)
-    entered_at = road.now - (STEP_S if name == "precharging" else 0.0)
+    entered_at = road.now
     phase = road.phase
     early = road.wait(entered_at + limit_s - 0.001 - road.now)
     assert (failed(early), road.phase) == ([], phase)
@@ -354,13 +353,29 @@ def test_missed_deadline_cuts_power_and_names_its_fault(
     assert road.path.granted.setpoint == OFF
 
 
-def test_isolated_cable_that_nobody_uses_is_opened_without_a_fault() -> None:
-    road = isolated()
-    road.wait(PRECHARGE_S - 0.001)
-    assert road.phase is P.ISOLATED
-    actions = road.wait(0.002)
-    assert failed(actions) == []
-    assert DEAD in actions
+def test_supply_that_does_not_reach_the_precharge_voltage_is_named() -> None:
+    road = precharging()
+    road.measure(200.0)
+    assert failed(road.wait(PRECHARGE_S)) == [Fault.SUPPLY_SLOW]
+
+
+def test_current_above_the_precharge_limit_is_cut() -> None:
+    road = precharging()
+    road.measure(380.0, 20.0)
+    actions = road.wait(OUT_OF_LIMIT_S + 0.001)
+    assert failed(actions) == [Fault.OVERCURRENT]
+    assert_cut_first(actions)
+
+
+@pytest.mark.parametrize("name", ["isolated", "precharging"])
+def test_car_that_does_not_go_on_is_given_up(name: str) -> None:
+    road = at(name)
+    phase = road.phase
+    road.wait(PRECHARGE_S - STEP_S - 0.001)
+    assert road.phase is phase
+    actions = road.wait(STEP_S + 0.002)
+    assert failed(actions) == [Fault.CAR_SLOW]
+    assert_cut_first(actions)
 
 
 def test_current_that_does_not_fall_is_cut_after_a_second() -> None:

@@ -23,7 +23,7 @@ from pilothat.plant import (
     RampDown,
     Wish,
 )
-from pilothat.power.limits import PRECHARGE_A, grant
+from pilothat.power.limits import PRECHARGE_A, grant, is_precharged
 from pilothat.v2g.messages import din
 from pilothat.v2g.messages.din import (
     DcEvErrorCode,
@@ -54,7 +54,6 @@ from pilothat.v2g.sequence import DIN_ROWS, table
 
 AUTHORISATION_S = 55.0  # Ongoing at most; the car waits 60 s
 CABLE_CHECK_S = 38.0  # the car waits 40 s
-READY_GAP_V = 20.0  # precharge has arrived: this near, or within a tenth
 SESSION_ID_BYTES = 8
 
 DinAsk = Ask[din.Request]
@@ -282,13 +281,12 @@ def _precharge(ask: DinAsk) -> DinAnswer:
 
 def _is_precharged(ask: DinAsk) -> bool:
     target_v = ask.context.target_v
-    gap_v = abs(ask.plant.outlet_v - target_v)
     return (
         ask.plant.fault is None
         and target_v >= SAFE_V  # a car that asks for nothing has not precharged
         and ask.plant.pilot.wants_energy
         and ask.plant.phase is PathPhase.PRECHARGE
-        and gap_v <= max(READY_GAP_V, 0.1 * target_v)
+        and is_precharged(ask.plant.outlet_v, target_v)
     )
 
 
