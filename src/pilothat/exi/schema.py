@@ -96,6 +96,7 @@ Long = Annotated[int, Integer(-(1 << 63), (1 << 63) - 1)]
 UnsignedByte = Annotated[int, Integer(0, (1 << 8) - 1)]
 UnsignedShort = Annotated[int, Integer(0, (1 << 16) - 1)]
 UnsignedInt = Annotated[int, Integer(0, (1 << 32) - 1)]
+UnsignedLong = Annotated[int, Integer(0, (1 << 64) - 1)]
 AnyInteger = Annotated[int, Integer(None, None)]
 
 
@@ -183,11 +184,17 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """A schema set: how many global elements it has, and the ones we speak."""
+    """A schema set: how many global elements it has, and the ones we speak.
+
+    A fragment is an element by itself, as it is signed: its code is its place among the
+    distinct names of all elements, global and local.
+    """
 
     name: str
     global_elements: int
     roots: tuple[Root, ...]
+    element_names: int = 0
+    fragments: tuple[Root, ...] = ()
 
 
 def is_simple(kind: object) -> TypeGuard[Simple]:

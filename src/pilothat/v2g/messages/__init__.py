@@ -12,7 +12,19 @@ from types import MappingProxyType
 
 from pilothat.exi.codec import Codec
 
-SCHEMAS: Mapping[str, str] = MappingProxyType({"app": "sap", "din": "din"})
+SCHEMAS: Mapping[str, str] = MappingProxyType(
+    {
+        "app": "sap",
+        "din": "din",
+        "iso2": "iso2",
+        "iso20-common": "iso20_common",
+        "iso20-dc": "iso20_dc",
+        "iso20-ac": "iso20_ac",
+        "iso20-wpt": "iso20_wpt",
+        "iso20-acdp": "iso20_acdp",
+        "xmldsig": "xmldsig",
+    }
+)
 
 
 @cache

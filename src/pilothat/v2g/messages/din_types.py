@@ -5,7 +5,6 @@ Use them through ``pilothat.v2g.messages.din``, which offers them all.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -26,6 +25,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     WireEnum,
 )
+from pilothat.v2g.messages.decimal import nearest, to_float
 
 SessionId = Annotated[bytes, Binary(8)]
 EvseId = Annotated[bytes, Binary(32)]
@@ -190,8 +190,7 @@ class PhysicalValue:
     @property
     def si(self) -> float:
         """The number in the unit itself."""
-        scale = 10 ** abs(self.multiplier)
-        return self.value / scale if self.multiplier < 0 else float(self.value * scale)
+        return to_float(self.value, self.multiplier)
 
     @classmethod
     def of(
@@ -202,16 +201,12 @@ class PhysicalValue:
         multiplier: -3..3; if not given, the one with the finest steps that fits.
         Raises ValueError for a number out of range, or not finite.
         """
-        if not math.isfinite(value):
-            raise ValueError(f"{value} is no physical value")
-        for power in MULTIPLIERS if multiplier is None else (multiplier,):
-            if power not in MULTIPLIERS:
-                raise ValueError(f"multiplier {power} is not in -3..3")
-            scale = 10 ** abs(power)
-            exact = value * scale if power < 0 else value / scale
-            if math.isfinite(exact) and -0x8000 <= round(exact) <= 0x7FFF:
-                return cls(multiplier=power, unit=unit, value=round(exact))
-        raise ValueError(f"{value} does not fit a physical value")
+        if multiplier is not None and multiplier not in MULTIPLIERS:
+            raise ValueError(f"multiplier {multiplier} is not in -3..3")
+        found = nearest(value, MULTIPLIERS if multiplier is None else (multiplier,))
+        if found is None:
+            raise ValueError(f"{value} does not fit a physical value")
+        return cls(value=found[0], multiplier=found[1], unit=unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

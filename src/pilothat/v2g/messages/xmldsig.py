@@ -1,4 +1,8 @@
-"""The XML signature in a message header (W3C xmldsig-core), as far as V2G uses it."""
+"""XML signatures (W3C xmldsig-core), as far as V2G uses them.
+
+A signature stands in the header of a message. What is signed is its ``SignedInfo``, as
+a fragment of the signature schema alone, not of the grammar of the message.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ from pilothat.exi.schema import (
     Binary,
     Content,
     El,
+    Grammar,
     Markup,
+    Root,
     Text,
 )
 
@@ -101,3 +107,20 @@ class Signature:
     signature_value: Annotated[SignatureValue, El("SignatureValue")]
     key_info: Annotated[None, El("KeyInfo")] = None
     object: Annotated[None, El("Object", max_=UNBOUNDED)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class X509IssuerSerial:
+    """Which certificate is meant: who issued it, and under which number."""
+
+    x509_issuer_name: Annotated[str, Text(), El("X509IssuerName")]
+    x509_serial_number: Annotated[AnyInteger, El("X509SerialNumber")]
+
+
+GRAMMAR = Grammar(
+    "xmldsig",
+    global_elements=24,
+    roots=(),
+    element_names=45,
+    fragments=(Root(32, "SignedInfo", SignedInfo),),
+)
