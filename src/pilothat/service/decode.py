@@ -1,63 +1,76 @@
-"""Turn EXI or V2GTP into JSON.
+r"""Decode charging traffic: a capture, a recorded session, or a message in hex.
 
+    pilothat decode charge.pcap                    what was said, one line a message
+    tcpdump -i eth1 -U -w - | pilothat decode -    the same while it happens
+    pilothat decode charge.pcapng --tree           all of every message
+    pilothat decode charge.pcap --json | jq .      for programs, one object a line
+    pilothat decode charge.pcap --plot charge.png  voltage, current, SoC over time
+    pilothat decode charge.pcap --keylog keys.txt  TLS, decrypted by tshark
     pilothat decode 809a02004080c1014181c211600040800001028488f800
-    pilothat decode 01fe80010000000480400040        a V2GTP header is taken off
-    pilothat decode session.jsonl                   a recorded session
-    pilothat decode message.exi                     octets as they are
-    tcpflow ... | pilothat decode -                 from standard input
+    pilothat decode 0x01fe8001... | pilothat encode
 
-The input is hex, a file or - (standard input). A file holds octets (EXI, or any number
-of V2GTP messages), lines of hex, or lines of JSON with "layer" and "hex" as recorded
-sessions have them, of which all but the layer v2gtp is left out.
+The input is hex, a file or - (standard input), told apart by how it begins:
 
-EXI does not say which grammar it is in. Without --protocol the handshake is told by
-the number of its root element, which no other message has; what follows it is read as
-the protocol that was agreed there, and a message that stands alone as din.
+  pcap, pcapng     HomePlug messages (SLAC), discovery, and V2GTP in TCP, put in order
+                   again; Ethernet, VLAN, Linux cooked, bare IP; also packed by gzip
+  lines of JSON    recorded sessions, or what --json prints
+  lines of hex     with or without V2GTP header, blanks, colons, 0x
+  octets           V2GTP messages one after the other, or one EXI message
 
-Prints one message a line, or indented on a terminal; `pilothat encode` reads both.
-What only a tolerant reader accepts is noted on standard error.
-Exit code 1 if anything could not be decoded.
+Without --protocol the handshake decides how messages are read, and for ISO 15118-20
+the payload type. Where the handshake was not recorded, the number of the root element
+tells DIN SPEC 70121 from ISO 15118-2, and a note says so.
+
+A ! marks what stands out: a response code that is no OK, a status that is not ready,
+an error of the car, a message that cannot be read. Messages by themselves, without
+time and ends, are printed as bare JSON, which `pilothat encode` turns back, unless
+another form is asked for.
+
+Exit code 0 if all could be read, 1 if not, 2 for wrong usage.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import gzip
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from string import hexdigits
-from typing import NamedTuple
+from typing import cast
 
 from pilothat.errors import ConfigError, PilotHatError
-from pilothat.exi.codec import ExiError, Tolerance
-from pilothat.v2g.messages import SCHEMAS, codec
-from pilothat.v2g.messages.sap import (
-    SupportedAppProtocolReq,
-    SupportedAppProtocolRes,
+from pilothat.service import plot, tshark
+from pilothat.service.console import (
+    MOST_SHOWN,
+    STDIN,
+    complain,
+    has_colour,
+    printable,
+    read,
+    unreadable,
 )
-from pilothat.v2g.secc.handshake import DIN
-from pilothat.v2g.tp import HEADER, VERSION, PayloadType, Reader
+from pilothat.service.forms import FORMS, Form, Style
+from pilothat.traffic.ear import Ear
+from pilothat.traffic.piece import Layer, Piece
+from pilothat.traffic.recorded import (
+    Left,
+    Recorded,
+    Source,
+    digits,
+    of_capture,
+    of_hex,
+    recorded,
+)
+from pilothat.traffic.trace import Trace
+from pilothat.v2g.messages import SCHEMAS
 
-HANDSHAKE = "app"
-STDIN = "-"
-MOST_SHOWN = 400  # characters of a complaint: it may quote what it complains about
-_V2G_LAYER = "v2gtp"
-_SEPARATORS = str.maketrans("", "", " \t:\r")
+__all__ = ["MOST_SHOWN", "STDIN", "complain", "printable", "read"]
 
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One EXI message, or the reason why there is none.
-
-    where: line or number in the input; empty for one that stands alone
-    """
-
-    where: str
-    exi: bytes = b""
-    flaw: str = ""
+_GZIP = b"\x1f\x8b"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,199 +81,137 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         choices=sorted(SCHEMAS),
-        help="grammar of the messages (default: follow the handshake, else din)",
+        help="grammar of the messages, whatever the handshake says",
+    )
+    forms = parser.add_mutually_exclusive_group()
+    for form, about in (
+        ("line", "what matters, one line a message"),
+        ("json", "everything, one JSON object a line"),
+        ("tree", "everything, indented, with units"),
+    ):
+        forms.add_argument(
+            f"--{form}", dest="form", action="store_const", const=form, help=about
+        )
+    parser.add_argument(
+        "--absolute", action="store_true", help="wall time (UTC), where recorded"
+    )
+    parser.add_argument(
+        "--stream", type=int, metavar="N", help="this TCP connection only, from 1"
+    )
+    parser.add_argument(
+        "--keylog", type=Path, metavar="FILE", help="TLS keys (SSLKEYLOGFILE)"
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw voltage, current and SoC over time: .png, .svg or .pdf",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    skipped: Counter[str] = Counter()
-    ear = Ear(options.protocol)
-    done = [_decode(ear, piece) for piece in pieces(options.input, skipped)]
-    for layer, count in skipped.items():
-        complain("", f"note: {count} of layer {layer} left out")
+    if options.plot is not None:
+        plot.check(options.plot)
+    left, trace = Left(), Trace()
+    with ExitStack() as stack:
+        found = _found(options, left, stack)
+        form = _form(options, found)
+        count, is_good = _show(options, found, form, trace)
     sys.stdout.flush()
-    return 0 if all(done) else 1
+    _tell(left)
+    if not count and not left.others and not found.is_talk:
+        raise PilotHatError("nothing there to decode", where=options.input)
+    if options.plot is not None:
+        plot.draw(trace, options.plot, title=Path(options.input).name)
+    return 0 if is_good else 1
 
 
-def _decode(ear: Ear, piece: Piece) -> bool:
-    """Print one message; tell whether there was one."""
-    if piece.flaw:
-        complain(piece.where, piece.flaw)
-        return False
+def _show(
+    options: argparse.Namespace, found: Recorded, form: Form, trace: Trace
+) -> tuple[int, bool]:
+    """Print all messages; return how many, and whether all could be read."""
+    ear = Ear(options.protocol)
+    count, is_good = 0, True
     try:
-        heard = ear.hear(piece.exi)
-    except ExiError as error:
-        complain(piece.where, str(error))
-        return False
-    indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(heard.found, indent=indent) + "\n")
-    if heard.notes:
-        complain(piece.where, f"note: needed tolerance: {', '.join(heard.notes)}")
-    return True
+        for piece in found.pieces:
+            told = ear.hear(_explained(piece, options.keylog))
+            if options.stream not in (None, piece.stream):
+                continue
+            count += 1
+            is_good = is_good and not told.error
+            trace.add(told)
+            form.show(told)
+            if options.input == STDIN:
+                sys.stdout.flush()
+    except KeyboardInterrupt:  # that is how one stops to listen
+        complain("", "stopped")
+    return count, is_good
 
 
-def complain(where: str, what: str) -> None:
-    """Say on one line of standard error what is wrong, and where."""
-    told = ": ".join(part for part in ("pilothat", where, what) if part)
-    line = printable(told)
-    if len(line) > MOST_SHOWN:
-        line = line[:MOST_SHOWN] + "..."
-    sys.stderr.write(line + "\n")
+def _explained(piece: Piece, keylog: Path | None) -> Piece:
+    """Say why TLS is not readable."""
+    if piece.layer is not Layer.TLS:
+        return piece
+    if keylog is None:
+        return replace(piece, text=f"{piece.text}, not readable without --keylog")
+    why = "no key for it in the key log" if tshark.is_there() else "tshark is missing"
+    return replace(piece, flaw=f"{piece.text}, not readable: {why}")
 
 
-def printable(text: str) -> str:
-    """Return a text on one line, without codes a terminal would obey."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _form(options: argparse.Namespace, found: Recorded) -> Form:
+    chosen = options.form or ("line" if found.is_talk else "message")
+    if options.absolute and not found.has_clock:
+        complain("", "note: no wall time recorded, seconds are shown")
+    style = Style(found.is_talk, options.absolute and found.has_clock, has_colour())
+    return FORMS[chosen](style)
 
 
-class Heard(NamedTuple):
-    """A message, as an object and as neutral JSON, and what reading it needed."""
-
-    message: object
-    found: Mapping[str, object]
-    notes: Sequence[Tolerance]
-
-
-class Ear:
-    """Follow a conversation, to know the grammar of each message."""
-
-    def __init__(self, protocol: str | None) -> None:
-        self._fixed = protocol
-        self._agreed = DIN.namespace
-        self._offers: Mapping[int, str] = {}
-
-    def hear(self, exi: bytes) -> Heard:
-        """Return a message. Raises ExiError; PilotHatError if no more can be read."""
-        if self._fixed is not None:
-            return _read(self._fixed, exi)
-        try:
-            heard = _read(HANDSHAKE, exi)
-        except ExiError as error:
-            if error.path:  # it is a handshake, but a broken one
-                raise
-            return self._after_handshake(exi)
-        self._follow(heard.message)
-        return heard
-
-    def _after_handshake(self, exi: bytes) -> Heard:
-        if self._agreed != DIN.namespace:
-            raise PilotHatError(
-                f"the rest is in {self._agreed}, which is not spoken here",
-                where="handshake",
-                remedy="With --protocol it is read as another",
-            )
-        return _read(DIN.protocol, exi)
-
-    def _follow(self, message: object) -> None:
-        """Take note of what a handshake offers, and of what it agrees on."""
-        match message:
-            case SupportedAppProtocolReq(app_protocol=offers):
-                self._offers = {one.schema_id: one.protocol_namespace for one in offers}
-            case SupportedAppProtocolRes(schema_id=int(schema_id)):
-                self._agreed = self._offers.get(schema_id, DIN.namespace)
+def _tell(left: Left) -> None:
+    """Say what was left out."""
+    if left.cut:
+        complain("", f"note: {left.cut} packets were not recorded whole")
+    if left.others:
+        complain("", f"note: {left.others} TCP connections without V2G left out")
 
 
-def _read(protocol: str, exi: bytes) -> Heard:
-    grammar = codec(protocol)
-    message, notes = grammar.decode_with_notes(exi)
-    return Heard(message, grammar.to_json(message), notes)
-
-
-# --- input
-
-
-def pieces(source: str, skipped: Counter[str]) -> Iterator[Piece]:
-    """Return the messages of hex, a file or standard input.
-
-    skipped: takes the layers that are left out, and how often
-    """
-    digits = _digits(source)
-    if digits and not digits.strip(hexdigits) and not Path(source).is_file():
-        return _of_hex("", digits)
-    data = read(source)
-    if not data.strip():
-        raise PilotHatError("nothing there to decode", where=source)
+def _found(options: argparse.Namespace, left: Left, stack: ExitStack) -> Recorded:
+    """Return what the input holds. Raises ConfigError."""
+    source: str = options.input
+    text = digits(source)
+    if text and not text.strip(hexdigits) and not Path(source).is_file():
+        return Recorded(of_hex(text), is_talk=False, has_clock=False)
     try:
-        text = data.decode()
-    except UnicodeDecodeError:  # so starts every EXI and every V2GTP message
-        return _of_octets("", data)
-    return _of_lines(text, skipped)
-
-
-def read(source: str) -> bytes:
-    """Return what is in a file, or on standard input. Raises ConfigError."""
-    try:
-        if source == STDIN:
-            return sys.stdin.buffer.read()
-        return Path(source).read_bytes()
+        opened = _opened(source, stack)
+        head = opened.peek(len(_GZIP))
     except (OSError, ValueError) as error:  # ValueError: a name no file can have
-        shown = source if len(source) < MOST_SHOWN else f"{source[:40]}..."
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            f"neither hex nor a readable file ({reason})",
-            where=repr(shown),
-        ) from error
+        raise unreadable(source, error) from error
+    if head.startswith(_GZIP):
+        packed = stack.enter_context(gzip.GzipFile(fileobj=opened))
+        opened = BufferedReader(cast("RawIOBase", packed))
+    found = recorded(opened, left)
+    if options.keylog is None:
+        return found
+    return replace(found, pieces=_with_keys(options, opened, left))
 
 
-def _of_lines(text: str, skipped: Counter[str]) -> Iterator[Piece]:
-    for number, line in enumerate(text.splitlines(), 1):
-        where, content = f"line {number}", line.strip()
-        if content.startswith("{"):
-            yield from _of_record(where, content, skipped)
-        elif content:
-            yield from _of_hex(where, content)
+def _with_keys(
+    options: argparse.Namespace, source: Source, left: Left
+) -> Iterator[Piece]:
+    """Return the pieces of a capture, those that tshark decrypts among them."""
+    path = Path(options.input)
+    if options.input == STDIN or not path.is_file():
+        raise ConfigError("needs a capture file", where="--keylog")
+    if not options.keylog.is_file():
+        raise ConfigError("no such file", where=str(options.keylog))
+    if not tshark.is_there():
+        complain("--keylog", f"tshark is missing. {tshark.INSTALL}")
+        return of_capture(source, left)
+    return of_capture(source, left, tshark.decrypted(path, options.keylog))
 
 
-def _of_record(where: str, line: str, skipped: Counter[str]) -> Iterator[Piece]:
-    """Return the message of one line of a recorded session, if it holds one."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        yield Piece(where, flaw=f"no JSON ({error})")
-        return
-    layer, digits = record.get("layer"), record.get("hex")
-    if layer == _V2G_LAYER:
-        yield from _of_hex(where, digits if isinstance(digits, str) else "")
-    elif isinstance(layer, str):
-        skipped[layer] += 1
-    elif digits is not None or not _is_header(record):
-        yield Piece(where, flaw='no record of a session: "layer" is missing')
-
-
-def _is_header(record: Mapping[str, object]) -> bool:
-    """Tell whether a record is the head of a recorded session."""
-    return "vehicle" in record or "protocol" in record
-
-
-def _of_hex(where: str, text: str) -> Iterator[Piece]:
-    try:
-        data = bytes.fromhex(_digits(text))
-    except ValueError:
-        yield Piece(where, flaw="no hex: an even number of the digits 0-9 a-f is due")
-        return
-    yield from _of_octets(where, data)
-
-
-def _digits(text: str) -> str:
-    """Return hex without what people put around and between the digits."""
-    return text.translate(_SEPARATORS).removeprefix("0x")
-
-
-def _of_octets(where: str, data: bytes) -> Iterator[Piece]:
-    if data[:1] != bytes((VERSION,)):
-        yield Piece(where, data)
-        return
-    reader = Reader()
-    rest = len(data)
-    for number, frame in enumerate(reader.feed(data), 1):
-        rest -= HEADER.size + len(frame.payload)
-        at = where or f"message {number}"
-        if frame.payload_type == PayloadType.EXI:
-            yield Piece(at, frame.payload)
-        else:
-            kind = f"V2GTP payload type {frame.payload_type:#06x}"
-            yield Piece(at, flaw=f"{kind}: only 0x8001 holds a message read here")
-    if rest:
-        why = reader.broken or f"the last {rest} octets are no whole message"
-        yield Piece(where, flaw=f"V2GTP: {why}")
+def _opened(source: str, stack: ExitStack) -> BufferedReader:
+    if source != STDIN:
+        return stack.enter_context(Path(source).open("rb"))
+    octets = sys.stdin.buffer  # without its buffer, where it has one: see who waits
+    return BufferedReader(cast("RawIOBase", getattr(octets, "raw", octets)))

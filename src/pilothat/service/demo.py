@@ -36,7 +36,7 @@ from typing import Protocol, cast
 
 from pilothat.errors import ConfigError, PilotHatError
 from pilothat.service.cars import add_car_argument, chosen_car
-from pilothat.service.decode import printable
+from pilothat.service.console import printable
 from pilothat.service.story import CHARGING, Outcome, Story, clock
 from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.car import Car, Plug

@@ -139,8 +139,9 @@ class CaptureReader:
             if kind == _INTERFACE:
                 interfaces.append(_interface(order, body))
             else:
+                packet = _packet(order, kind, body, interfaces)
                 self._count += 1
-                yield _packet(order, kind, body, interfaces)
+                yield packet
 
     def _section(self) -> str:
         """Read the rest of a section's header; return its byte order."""

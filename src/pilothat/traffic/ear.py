@@ -64,10 +64,11 @@ class Told:
     """What a piece says.
 
     protocol: grammar of the message, or empty
-    name: of the message as the standards write it, or what happened
+    name: of the message as the standards write it, as far as it could be read
     content: neutral JSON with the root element; None unless it is a V2G message
     value: a HomePlug frame or a datagram of the discovery
-    notes: tolerances, and what the choice of the grammar rests on
+    tolerances: what reading it needed
+    notes: what the choice of the grammar rests on
     error: why it could not be read
     """
 
@@ -76,6 +77,7 @@ class Told:
     name: str = ""
     content: Json | None = None
     value: Frame | sdp.SdpRequest | sdp.SdpResponse | None = None
+    tolerances: Sequence[str] = ()
     notes: Sequence[str] = ()
     error: str = ""
 
@@ -120,7 +122,7 @@ class Ear:
                 return _discovery(piece)
             case Layer.V2GTP:
                 return self._message(piece)
-        return Told(piece=piece, name=piece.text)
+        return Told(piece=piece, name=piece.layer.upper())
 
     def _message(self, piece: Piece) -> Told:
         conversation = self._conversations.setdefault(piece.stream, _Conversation())
@@ -176,17 +178,20 @@ class _Conversation:
             message, tolerances = grammar.decode_with_notes(piece.data)
         except ExiError as error:
             told = f"{error}{f'; {doubt}' if doubt else ''}"
-            return Told(piece=piece, protocol=protocol, error=told)
+            name = _name_in(error.path)
+            return Told(piece=piece, protocol=protocol, name=name, error=told)
         content = grammar.to_json(message)
         if protocol == HANDSHAKE:
             self._follow(content)
-        notes = [f"tolerated: {one}" for one in tolerances]
-        if basis and basis not in self._told:
-            self._told.add(basis)
-            notes.append(basis)
-        name = _name(content)
+        is_news = basis and basis not in self._told
+        self._told.add(basis)
         return Told(
-            piece=piece, protocol=protocol, name=name, content=content, notes=notes
+            piece=piece,
+            protocol=protocol,
+            name=_name(content),
+            content=content,
+            tolerances=tolerances,
+            notes=(basis,) if is_news else (),
         )
 
     def side_of(self, end: int, name: str) -> Side | None:
@@ -264,6 +269,12 @@ def _name(content: Json) -> str:
         body = root.get("Body")
         return next(iter(body), name) if isinstance(body, Mapping) else name
     return name
+
+
+def _name_in(path: str) -> str:
+    """Return the name of a message whose reading ended at a path."""
+    steps = path.split("/")
+    return steps[2] if steps[0] == _MESSAGE and len(steps) > 2 else steps[0]
 
 
 def _discovery(piece: Piece) -> Told:

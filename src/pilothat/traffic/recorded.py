@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import merge
 from typing import Protocol
 
-from pilothat.traffic.capture import CaptureReader, is_capture
+from pilothat.traffic.capture import CaptureReader, Packet, is_capture
 from pilothat.traffic.dissect import Dissector
 from pilothat.traffic.framing import Framer
 from pilothat.traffic.piece import Layer, Piece, Side
@@ -100,15 +101,17 @@ def digits(text: str) -> str:
     return text.translate(_SEPARATORS).removeprefix("0x")
 
 
-def of_capture(source: Source, left: Left) -> Iterator[Piece]:
-    """Return what is in a capture file."""
+def of_capture(
+    source: Source, left: Left, more: Iterable[Packet] = ()
+) -> Iterator[Piece]:
+    """Return what is in a capture file. more: packets of the same time, in order."""
     reader, dissector = CaptureReader(source), Dissector()
-    for packet in reader:
+    for packet in merge(reader, more, key=lambda one: one.at_s or 0.0):
         yield from dissector.feed(packet)
     yield from dissector.close()
     left.others, left.cut = dissector.others, dissector.cut
     if reader.broken:
-        yield Piece(where="file", flaw=reader.broken)
+        yield Piece(where="file", flaw=reader.broken, is_alone=True)
 
 
 def _peek(source: Source) -> bytes:

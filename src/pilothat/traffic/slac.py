@@ -21,6 +21,10 @@ FROM_EV: frozenset[type[Mme]] = frozenset(
 FROM_EVSE: frozenset[type[Mme]] = frozenset(
     (cm.CmSlacParmCnf, cm.CmAttenCharInd, cm.CmValidateCnf, cm.CmSlacMatchCnf)
 )
+# between a host and its own modem
+LOCAL: frozenset[type[Mme]] = frozenset(
+    (cm.CmSetKeyReq, cm.CmSetKeyCnf, cm.CmAttenProfileInd, *qualcomm.MESSAGES)
+)
 
 # message -> (words in front, attribute); no network key, it has no place in a log
 FIELDS: Mapping[type[Mme], Sequence[tuple[str, str]]] = {
@@ -80,5 +84,5 @@ def _shown(mme: Mme, name: str) -> str:
         case (("stations" | "networks"), tuple()):
             return f"{len(value)} {name}"
         case _, bytes():
-            return value.hex(":" if name.endswith("_mac") else "")
+            return value.hex(":") if name.endswith("_mac") else value.hex()
     return str(value)

@@ -46,7 +46,7 @@ def words(told: Told) -> list[Word]:
         case sdp.SdpResponse(address, port, tls=tls):
             return [Word(str(Endpoint(address, port))), Word(_security(tls=tls))]
     if told.content is None:
-        return []
+        return [Word(told.piece.text)] if told.piece.text else []
     return [*_codes(told.body), *_facts(told), *_states(told.content)]
 
 
@@ -110,16 +110,34 @@ def _leaves(value: Json, depth: int) -> Iterator[tuple[str, str | bool]]:
 def value_text(name: str, value: object) -> str:
     """Return a value as people read it: physical ones in SI, with their unit."""
     match value:
-        case {"Value": int(mantissa), **rest}:
-            exponent = next((rest[key] for key in _EXPONENTS if key in rest), 0)
-            unit = rest.get("Unit", unit_of(name))
-            if isinstance(exponent, int) and isinstance(unit, str):
-                return _physical(mantissa, exponent, unit)
+        case Mapping() if (parts := _parts(value)) is not None:
+            return _physical(parts[0], parts[1], parts[2] or unit_of(name))
         case bool():
             return "yes" if value else "no"
         case int():
             return _physical(value, 0, unit_of(name))
     return str(value)
+
+
+def number_of(value: object) -> float | None:
+    """Return a whole number or a physical value in SI; None for anything else."""
+    match value:
+        case Mapping() if (parts := _parts(value)) is not None:
+            return float(parts[0] * 10.0 ** parts[1])
+        case bool():
+            return None
+        case int():
+            return float(value)
+    return None
+
+
+def _parts(value: Json) -> tuple[int, int, str] | None:
+    """Return mantissa, exponent and unit of a physical value; None if it is none."""
+    mantissa, unit = value.get("Value"), value.get("Unit", "")
+    exponent = next((value[key] for key in _EXPONENTS if key in value), None)
+    if isinstance(mantissa, int) and isinstance(exponent, int):
+        return mantissa, exponent, str(unit)
+    return None
 
 
 def unit_of(name: str) -> str:
@@ -179,7 +197,7 @@ def _branches(depth: int, value: Json) -> Iterator[tuple[int, str, str]]:
     for name, part in value.items():
         entries = part if isinstance(part, list) else [part]
         for entry in entries:
-            if isinstance(entry, Mapping) and "Value" not in entry:
+            if isinstance(entry, Mapping) and _parts(entry) is None:
                 yield depth, name, ""
                 yield from _branches(depth + 1, entry)
             else:

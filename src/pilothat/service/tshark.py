@@ -1,0 +1,48 @@
+"""Read TLS with the help of tshark: it decrypts, we read on.
+
+With a key log tshark exports the decrypted octets of every connection, each with its
+time and its ends, as one more capture on its standard output.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+from typing import cast
+
+from pilothat.errors import PilotHatError
+from pilothat.traffic.capture import CaptureReader, Packet
+
+PROGRAM = "tshark"
+INSTALL = "sudo apt install tshark"
+_TAP = "OSI layer 7"
+
+
+def is_there() -> bool:
+    """Tell whether tshark is installed."""
+    return shutil.which(PROGRAM) is not None
+
+
+def decrypted(path: Path, keylog: Path) -> Iterator[Packet]:
+    """Return the decrypted octets of a capture file. Raises PilotHatError."""
+    command = [PROGRAM, "-n", "-r", str(path), "-U", _TAP, "-w", "-"]
+    command += ["-o", f"tls.keylog_file:{keylog}"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        output = cast("BufferedReader", process.stdout)
+        try:
+            yield from CaptureReader(output)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            complaint = cast("BufferedReader", process.stderr).read().decode()
+    if process.returncode > 0:
+        lines = complaint.strip().splitlines() or ["no reason given"]
+        raise PilotHatError(f"tshark failed: {lines[-1]}", where=str(path))
