@@ -12,10 +12,10 @@ lose the PWM, so that the car can stop by itself.
 
 When one of these ends, power is cut and stays cut: the main program must first ask for
 an open contactor before it may ask for a closed one again. Losing the pilot or the
-safety chain cuts supply and contactor at once; losing the lease, or a wish to open while
-the supply is on, cuts the supply at once and the contactor after ``HOLDOFF_S``, because
-nothing is wrong outside and the current has then fallen. The pilot changes only after
-the contactor was told to open.
+safety chain cuts supply and contactor at once; losing the lease, or a wish to open
+while the supply is on, cuts the supply at once and the contactor after ``HOLDOFF_S``,
+because nothing is wrong outside and the current has then fallen. The pilot changes only
+after the contactor was told to open.
 
 The same machine runs in the guard process on a board and in the twin's world.
 """

@@ -31,6 +31,7 @@ from pilothat.guard import (
     Lease,
     PilotFact,
 )
+from pilothat.pilot.duty import DIGITAL_PCT
 from pilothat.ports import Interlocks, PilotBackend
 from pilothat.runtime.boards import open_board
 from pilothat.runtime.guardlink import GuardLink, LinkLostError
@@ -77,6 +78,7 @@ class GuardLoop:
             guard.driven.is_contactor_closed
             or self._is_closed
             or guard.pilot.state.wants_energy
+            or guard.driven.duty_pct == DIGITAL_PCT  # a car may toggle within 200 ms
             or guard.pilot.deadline is not None  # something is about to change
         )
         return IDLE_PERIOD_S if is_idle else PERIOD_S

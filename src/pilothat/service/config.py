@@ -122,6 +122,14 @@ KEYS: Sequence[Key] = (
     ),
     Key(
         "slac",
+        "validation",
+        str,
+        "when_needed",
+        "count toggles of CP for a car that asks: when_needed is if several cars sound",
+        choices=("never", "when_needed", "always"),
+    ),
+    Key(
+        "slac",
         "retries",
         int,
         2,

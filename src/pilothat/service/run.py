@@ -34,7 +34,7 @@ from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.shell import Ports, Shell
 from pilothat.service import config
 from pilothat.service.config import Settings
-from pilothat.slac.settings import SlacSettings
+from pilothat.slac.settings import SlacSettings, Validates
 from pilothat.station.events import Authorised, StopCause, StopRequested
 from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
@@ -94,6 +94,7 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
         slac=SlacSettings(
             attn_rx_db=int(settings.number("slac.attn_rx_db")),
             strict_ids=settings.flag("slac.strict_ids"),
+            validates=Validates[settings.text("slac.validation").upper()],
         ),
         has_ventilation=settings.flag("pilot.ventilation"),
         is_free=settings.text("station.authorisation") == "free",

@@ -37,13 +37,13 @@ from pilothat.slac.events import (
     EvSlacMatched,
     EvSlacStart,
     EvSlacStop,
+    ToggleS2,
 )
 from pilothat.slac.settings import EvSlacSettings, RndStyle, RunIdStyle, StartFrom
+from pilothat.slac.validation import TIMER_S, Result
 
 RUN_ID_BYTES = 8
 RND_BYTES = 16
-VALIDATE_NOT_READY = 0
-VALIDATE_READY = 1
 
 
 class State(Enum):
@@ -53,11 +53,18 @@ class State(Enum):
     REQUESTING = auto()  # CM_SLAC_PARM.REQ is out
     ANSWERED = auto()  # somebody answered; START follows
     SOUNDING = auto()  # START, sounds and reports
-    VALIDATING = auto()
+    VALIDATING = auto()  # asked whether the charger is ready to count
+    TOGGLING = auto()  # S2, while the charger counts
     MATCHING = auto()  # CM_SLAC_MATCH.REQ is out
     PAUSING = auto()  # between two attempts
     MATCHED = auto()
     FAILED = auto()
+
+
+_UNHEARD = {
+    State.REQUESTING: EvSlacFailure.NO_CHARGER,
+    State.TOGGLING: EvSlacFailure.NOT_VALIDATED,
+}
 
 
 class EvSlac:
@@ -71,7 +78,7 @@ class EvSlac:
         self._settings = settings
         self._entropy = entropy
         self._deadline: float | None = None
-        self._outbox: list[tuple[float, SendMme]] = []  # in order of time
+        self._outbox: list[tuple[float, SendMme | ToggleS2]] = []  # in order of time
         self._run_id = bytes(RUN_ID_BYTES)
         self._attempts = 0
         self._began_at = 0.0  # the first attempt
@@ -121,8 +128,8 @@ class EvSlac:
         match self.state:
             case State.REQUESTING if self._tries < self._settings.requests:
                 return self._request(now)
-            case State.REQUESTING:
-                return self._give_up(EvSlacFailure.NO_CHARGER, now)
+            case State.REQUESTING | State.TOGGLING:
+                return self._give_up(_UNHEARD[self.state], now)
             case State.ANSWERED:
                 return self._sound(now)
             case State.SOUNDING:
@@ -140,9 +147,9 @@ class EvSlac:
                 self._answered(frame.source, cnf, now)
             case State.SOUNDING | State.VALIDATING | State.MATCHING, CmAttenCharInd():
                 self._reported(frame.source, frame.mme, now)
-            case State.VALIDATING, CmValidateCnf(result=result):
-                if frame.source == self._chosen and result != VALIDATE_NOT_READY:
-                    actions = self._ask(State.MATCHING, now)
+            case State.VALIDATING | State.TOGGLING, CmValidateCnf() as validate_cnf:
+                if frame.source == self._chosen:
+                    actions = self._validated(validate_cnf, now)
             case State.MATCHING, CmSlacMatchCnf() as match_cnf:
                 actions = self._matched(match_cnf)
         return actions
@@ -261,7 +268,7 @@ class EvSlac:
             return self._give_up(EvSlacFailure.NO_MATCH, now)
         self._tries += 1
         self._enter(self.state, now + timing.TT_MATCH_RESPONSE_S)
-        mme: Mme = CmValidateReq(timer=0, result=VALIDATE_READY)
+        mme: Mme = CmValidateReq(timer=0, result=Result.READY)
         if self.state is State.MATCHING:
             mme = CmSlacMatchReq(
                 pev_id=self._settings.pev_id,
@@ -270,6 +277,34 @@ class EvSlac:
                 run_id=self._run_id,
             )
         return (SendMme(self._chosen, mme),)
+
+    def _validated(self, cnf: CmValidateCnf, now: float) -> Sequence[EvSlacAction]:
+        """Toggle S2 where the charger is ready to count, else go on without."""
+        if self.state is State.TOGGLING:
+            is_ours = cnf.toggle_num == timing.C_VALD_NB_TOGGLES
+            if cnf.result == Result.READY:
+                return ()  # said again while our request was under way
+            if cnf.result == Result.SUCCESS and is_ours:
+                return self._ask(State.MATCHING, now)
+            failed = self._give_up(EvSlacFailure.NOT_VALIDATED, now)
+            return (ToggleS2(closed=False), *failed)
+        if cnf.result == Result.NOT_READY:
+            return ()
+        if cnf.result != Result.READY:
+            return self._ask(State.MATCHING, now)
+        return self._toggle(now)
+
+    def _toggle(self, now: float) -> Sequence[EvSlacAction]:
+        """Announce toggles of S2 and post them."""
+        window_s = timing.TP_EV_VALD_TOGGLE_S
+        answer_s = timing.TT_MATCH_RESPONSE_S
+        self._enter(State.TOGGLING, now + window_s + answer_s)
+        at = now
+        for change in range(2 * timing.C_VALD_NB_TOGGLES):
+            at += timing.EV_VALD_STATE_S
+            self._post(at, ToggleS2(closed=change % 2 == 0))
+        timer = round(window_s / TIMER_S) - 1
+        return (SendMme(self._chosen, CmValidateReq(timer=timer, result=Result.READY)),)
 
     def _matched(self, cnf: CmSlacMatchCnf) -> Sequence[EvSlacAction]:
         is_valid = (
@@ -296,7 +331,7 @@ class EvSlac:
         self._enter(State.PAUSING, again_at)
         return ()
 
-    def _post(self, at: float, action: SendMme) -> None:
+    def _post(self, at: float, action: SendMme | ToggleS2) -> None:
         self._outbox.append((at, action))
         self._outbox.sort(key=lambda entry: entry[0])
 

@@ -33,6 +33,13 @@ class LinkChanged:
     up: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PilotToggled:
+    """The pilot went from B to C (the car wants energy), or back."""
+
+    wants_energy: bool
+
+
 class Step(Enum):
     """How far one EV has come."""
 
@@ -40,6 +47,7 @@ class Step(Enum):
     SOUNDING = auto()
     REPORTED = auto()  # CM_ATTEN_CHAR.IND sent
     ACKNOWLEDGED = auto()  # CM_ATTEN_CHAR.RSP received
+    VALIDATED = auto()  # the toggles of its pilot were counted
     DROPPED = auto()  # after its sounding had begun
 
 
@@ -82,7 +90,7 @@ class SlacFailed:
     reason: SlacFailure
 
 
-SlacEvent = SlacStart | SlacStop | LinkChanged | MmeIn
+SlacEvent = SlacStart | SlacStop | LinkChanged | PilotToggled | MmeIn
 SlacAction = SendMme | SlacProgress | SlacMatched | SlacFailed
 
 
@@ -111,6 +119,7 @@ class EvSlacFailure(Enum):
     NO_CHARGER = "no usable CM_SLAC_PARM.CNF"
     NO_REPORT = "no usable CM_ATTEN_CHAR.IND"
     NO_MATCH = "no CM_SLAC_MATCH.CNF"
+    NOT_VALIDATED = "the charger has not seen the toggles of S2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +129,12 @@ class EvSlacFailed:
     reason: EvSlacFailure
 
 
+@dataclass(frozen=True, slots=True)
+class ToggleS2:
+    """Close or open S2, for the charger to see on CP whose cable it is."""
+
+    closed: bool
+
+
 EvSlacEvent = EvSlacStart | EvSlacStop | MmeIn
-EvSlacAction = SendMme | EvSlacMatched | EvSlacFailed
+EvSlacAction = SendMme | ToggleS2 | EvSlacMatched | EvSlacFailed

@@ -5,6 +5,7 @@ its own, the charger reports honestly to all of them and the EV chooses. One run
 
     WAIT_START --START--> SOUNDING --all in, or window over--> WAIT_RSP
         --RSP--> WAIT_MATCH --MATCH.REQ--> CNF, all other runs are forgotten
+                   | ^ VALIDATE, where the EV wants it (``slac.validation``)
 
 A run that is late anywhere is dropped in silence; the EV begins again by itself.
 The key handed out is the one the station has already put into its modem.
@@ -39,6 +40,7 @@ from pilothat.machine import earliest, is_due
 from pilothat.slac import timing
 from pilothat.slac.events import (
     LinkChanged,
+    PilotToggled,
     SlacAction,
     SlacEvent,
     SlacFailed,
@@ -49,11 +51,9 @@ from pilothat.slac.events import (
     Step,
 )
 from pilothat.slac.run import START_WAIT_S, Run, RunState, is_plain
-from pilothat.slac.settings import SlacSettings
+from pilothat.slac.settings import SlacSettings, Validates
+from pilothat.slac.validation import Result, Validation, is_first_step, told
 
-VALIDATE_READY = 1
-VALIDATE_FAILURE = 3
-VALIDATE_NOT_REQUIRED = 4
 _TIME_OUT = round(timing.TT_EVSE_MATCH_MNBC_S * timing.TIME_OUT_PER_S)
 _GROUP_BIT = 1  # of the first MAC byte: no station sends from such an address
 
@@ -112,6 +112,8 @@ class EvseSlac:
             case SlacStop():
                 self._key = None
                 self._restart(State.IDLE, None)
+            case PilotToggled(wants_energy):
+                self._see(now, wants_energy=wants_energy)
             case LinkChanged(up):
                 self._is_link_up = up and self.state in _AFTER_MATCH
                 if up and self.state is State.WAIT_LINK:
@@ -204,7 +206,10 @@ class EvseSlac:
             case RunState.WAIT_RSP, CmAttenCharRsp():
                 actions = self._acknowledge(run, mme, now)
             case RunState.WAIT_MATCH, CmValidateReq():
-                actions = self._validate(run, mme)
+                actions = self._validate(run, mme, now)
+            case RunState.VALIDATING, CmValidateReq() if run.validation:
+                cnf = run.validation.hear(mme, now)
+                actions = self._follow(run, run.validation, cnf, now)
             case RunState.WAIT_MATCH, CmSlacMatchReq():
                 actions = self._match(run, mme, now)
         return actions
@@ -226,6 +231,9 @@ class EvseSlac:
         return (run.progress(Step.SOUNDING),)
 
     def _run_is_due(self, run: Run, now: float) -> Sequence[SlacAction]:
+        if run.validation is not None:
+            cnf = run.validation.tick(now)
+            return self._follow(run, run.validation, cnf, now)
         if run.state is RunState.SOUNDING:
             settings = self._settings
             report = run.sounding.report(
@@ -265,13 +273,45 @@ class EvseSlac:
         run.enter(RunState.WAIT_MATCH, now + timing.TT_EVSE_MATCH_SESSION_S)
         return (run.progress(Step.ACKNOWLEDGED),)
 
-    def _validate(self, run: Run, mme: CmValidateReq) -> Sequence[SlacAction]:
-        """Decline: with one EV in sight nothing is to be validated, else we cannot."""
-        if mme.signal_type != 0 or mme.result != VALIDATE_READY:
+    def _validate(
+        self, run: Run, mme: CmValidateReq, now: float
+    ) -> Sequence[SlacAction]:
+        """Take the first step of a validation; a lonely EV has no need of it."""
+        if not is_first_step(mme):
             return ()
-        is_alone = len(self._runs) == 1
-        result = VALIDATE_NOT_REQUIRED if is_alone else VALIDATE_FAILURE
-        return (SendMme(run.ev_mac, CmValidateCnf(toggle_num=0, result=result)),)
+        policy, others = self._settings.validates, list(self._runs.values())
+        result = Result.READY
+        if policy is Validates.NEVER:
+            result = Result.FAILURE
+        elif policy is Validates.WHEN_NEEDED and len(others) == 1:
+            result = Result.NOT_REQUIRED
+        elif any(other.validation is not None for other in others):
+            result = Result.NOT_READY
+        else:
+            run.validation = Validation(now)
+            run.enter(RunState.VALIDATING, run.validation.deadline)
+        return (SendMme(run.ev_mac, told(result)),)
+
+    def _see(self, now: float, *, wants_energy: bool) -> None:
+        for run in self._runs.values():
+            if run.validation is not None:
+                run.validation.see(wants_energy=wants_energy, now=now)
+
+    def _follow(
+        self, run: Run, validation: Validation, cnf: CmValidateCnf | None, now: float
+    ) -> Sequence[SlacAction]:
+        """Go on with a validation; say what it says."""
+        if validation.is_over:
+            return self._drop(run, now)
+        run.deadline = validation.deadline
+        if cnf is None:
+            return ()
+        answer = SendMme(run.ev_mac, cnf)
+        if not validation.is_done:
+            return (answer,)
+        run.validation = None
+        run.enter(RunState.WAIT_MATCH, now + START_WAIT_S)
+        return (answer, run.progress(Step.VALIDATED))
 
     def _match(self, run: Run, mme: CmSlacMatchReq, now: float) -> Sequence[SlacAction]:
         if self._key is None or not self._is_our_match(run.ev_mac, run.run_id, mme):

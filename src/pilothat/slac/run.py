@@ -18,6 +18,7 @@ from pilothat.homeplug.frame import Frame
 from pilothat.slac import timing
 from pilothat.slac.events import SlacProgress, Step
 from pilothat.slac.sounding import Report, Sounding
+from pilothat.slac.validation import Validation
 
 START_WAIT_S = timing.TT_MATCH_SEQUENCE_S + timing.MATCH_SEQUENCE_GRACE_S
 
@@ -42,6 +43,7 @@ class RunState(Enum):
     SOUNDING = auto()
     WAIT_RSP = auto()
     WAIT_MATCH = auto()
+    VALIDATING = auto()
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Run:
     window_end: float = 0.0
     report: Report | None = None
     tries: int = 0
+    validation: Validation | None = None
 
     def start(
         self, mme: CmStartAttenCharInd, modem_mac: bytes | None, now: float

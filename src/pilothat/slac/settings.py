@@ -13,6 +13,14 @@ from pilothat.homeplug.cm import ANY_ID
 from pilothat.slac import timing
 
 
+class Validates(Enum):
+    """When an EV that asks for it is validated by toggles of its pilot."""
+
+    NEVER = auto()  # says so: "failure"
+    WHEN_NEEDED = auto()  # several EVs in sight; else "not required"
+    ALWAYS = auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlacSettings:
     """The EVSE side.
@@ -28,6 +36,7 @@ class SlacSettings:
     attn_rx_db: int = 0
     strict_ids: bool = True
     invents_attenuation: bool = True
+    validates: Validates = Validates.WHEN_NEEDED
     max_runs: int = 5
 
 

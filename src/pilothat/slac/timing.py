@@ -102,6 +102,30 @@ TIMINGS: Mapping[str, Timing] = {
         "CM_ATTEN_CHAR.RSP to VALIDATE or MATCH.REQ",
         "suite, stacks",
     ),
+    "TP_EV_vald_state_duration": Timing(
+        0.3,
+        _S,
+        Who.EV,
+        "each B or C phase of a validation",
+        "suite, stacks",
+        (0.2, 0.4),
+    ),
+    "vald_state_grace": Timing(
+        0.05,
+        _S,
+        Who.EVSE,
+        "a phase may be this much shorter or longer",
+        "suite; the debounce takes 35 ms of it",
+    ),
+    "TP_EV_vald_toggle": Timing(
+        2.0, _S, Who.EV, "window an EV asks for", "suite", (0.6, 3.5)
+    ),
+    "TT_EVSE_vald_toggle": Timing(
+        3.5, _S, Who.EVSE, "longest window we count in", "stacks"
+    ),
+    "C_vald_nb_toggles": Timing(
+        2, _N, Who.EV, "toggles of a validation", "stacks", (1, 3)
+    ),
     "TT_match_join": Timing(
         12.0, _S, Who.BOTH, "CM_SLAC_MATCH.CNF to link up", "suite, stacks"
     ),
@@ -121,6 +145,12 @@ TIMINGS: Mapping[str, Timing] = {
     "C_conn_max_match": Timing(3, _N, Who.EV, "complete attempts", "a Python stack"),
 }
 
+
+def _range(name: str) -> tuple[float, float]:
+    row = TIMINGS[name]
+    return row.range or (row.value, row.value)
+
+
 TT_EVSE_SLAC_INIT_S = TIMINGS["TT_EVSE_SLAC_init"].value
 TT_MATCH_RESPONSE_S = TIMINGS["TT_match_response"].value
 TT_MATCH_SEQUENCE_S = TIMINGS["TT_match_sequence"].value
@@ -131,6 +161,12 @@ MATCH_MNBC_MAX_S = TIMINGS["match_MNBC_max"].value
 PROFILE_WAIT_S = TIMINGS["profile_wait"].value
 TT_EV_ATTEN_RESULTS_S = TIMINGS["TT_EV_atten_results"].value
 TT_EVSE_MATCH_SESSION_S = TIMINGS["TT_EVSE_match_session"].value
+EV_VALD_STATE_RANGE_S = _range("TP_EV_vald_state_duration")
+EV_VALD_STATE_S = TIMINGS["TP_EV_vald_state_duration"].value
+VALD_STATE_GRACE_S = TIMINGS["vald_state_grace"].value
+TP_EV_VALD_TOGGLE_S = TIMINGS["TP_EV_vald_toggle"].value
+TT_EVSE_VALD_TOGGLE_S = TIMINGS["TT_EVSE_vald_toggle"].value
+C_VALD_NB_TOGGLES = int(TIMINGS["C_vald_nb_toggles"].value)
 TT_MATCH_JOIN_S = TIMINGS["TT_match_join"].value
 TT_MATCHING_RATE_S = TIMINGS["TT_matching_rate"].value
 TT_MATCHING_REPETITION_S = TIMINGS["TT_matching_repetition"].value

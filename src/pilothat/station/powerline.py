@@ -29,6 +29,7 @@ from pilothat.plc.events import (
 from pilothat.plc.modem import Modem, ModemSettings
 from pilothat.slac.events import (
     LinkChanged,
+    PilotToggled,
     SlacAction,
     SlacFailed,
     SlacMatched,
@@ -142,6 +143,10 @@ class Powerline:
             *self._of_modem(self._modem.handle(IgnoreLink(), now), now),
         ]
         return (*actions, *self.renew_key(now)) if self._is_key_used else actions
+
+    def saw_toggle(self, *, wants_energy: bool, now: float) -> None:
+        """Take a change of the pilot between B and C: an EV may prove itself so."""
+        self._slac.handle(PilotToggled(wants_energy), now)
 
     def heard_car(self, now: float) -> Sequence[LineAction]:
         """Take an IPv6 packet of the car as proof of the link."""

@@ -74,8 +74,6 @@ class Station:
         self._retries = Retries(settings.retries)
         self._until: float | None = None
         self._out = Outputs()
-        self._seen: tuple[object, ...] = ()
-        self._shown = PlantState()
 
     @property
     def deadline(self) -> float | None:
@@ -105,8 +103,6 @@ class Station:
     def handle(self, event: events.Event, now: float) -> Sequence[Action]:
         """Take one fact."""
         match event:
-            case events.MessageIn() | events.TcpData():
-                self._of_talk(self.talk.handle(event, now), now)
             case events.PlantReport(plant):
                 self.transaction.meter(plant, now)
                 self._of_path(self.path.handle(plant, now), now)
@@ -146,6 +142,7 @@ class Station:
         if fact.state is was.state:
             return
         self._out.publish(Topic.PILOT, f"{fact.state.value} {fact.high_v:.1f} V")
+        self.line.saw_toggle(wants_energy=fact.state.wants_energy, now=now)
         self.faults.see_pilot(fact.state)
         self._judge(was.state, now)
 
@@ -388,20 +385,15 @@ class Station:
         self._out.publish(Topic.PHASE, phase.value)
 
     def _plant_state(self) -> PlantState:
-        """Return what a session may know; the same object as long as nothing changes."""
-        path, reason = self.path, self.stopper.reason
-        fault = self._cause if reason is StopReason.FAULT else None
-        seen = (
-            path.phase,
-            path.plant.outlet_v,
-            path.plant.current_a,
-            path.isolation,
-            self._settings.ratings,
-            self.pilot.state,
-            self._is_authorised,
-            reason is not None,
-            fault,
+        reason = self.stopper.reason
+        return PlantState(
+            phase=self.path.phase,
+            outlet_v=self.path.plant.outlet_v,
+            current_a=self.path.plant.current_a,
+            isolation=self.path.isolation,
+            ratings=self._settings.ratings,
+            pilot=self.pilot.state,
+            is_authorised=self._is_authorised,
+            wants_stop=reason is not None,
+            fault=self._cause if reason is StopReason.FAULT else None,
         )
-        if seen != self._seen:
-            self._seen, self._shown = seen, PlantState(*seen)
-        return self._shown

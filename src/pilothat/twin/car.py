@@ -19,8 +19,8 @@ from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.machine import Entropy, earliest, is_due
 from pilothat.plc.events import KeyConfirmed, SetKey
 from pilothat.plc.modem import Modem
+from pilothat.slac import events as slac
 from pilothat.slac.ev import EvSlac
-from pilothat.slac.events import EvSlacFailed, EvSlacMatched, EvSlacStart, EvSlacStop
 from pilothat.station.actions import (
     SdpOut,
     SendFrame,
@@ -195,7 +195,7 @@ class Car:
             case Phase.PLUGGED:
                 self._tries += 1
                 self._enter(Phase.MATCHING, now)
-                self._run(self._slac.handle(EvSlacStart(), now), now)
+                self._run(self._slac.handle(slac.EvSlacStart(), now), now)
             case Phase.JOINING:
                 self._enter(Phase.SEARCHING, now)
                 self._search.start(now)
@@ -320,14 +320,14 @@ class Car:
             case SendMme(destination, mme):
                 raw = wire.build(destination, self.host_mac, mme)
                 self._out.append(SendFrame(raw))
-            case EvSlacMatched(nid, nmk):
+            case slac.EvSlacMatched(nid, nmk):
                 self._setup_by = now + habits.setup_s
                 self._enter(Phase.JOINING, now)
                 self._search_at = now + habits.search_after_s
                 self._run(self._modem.handle(SetKey(nid, nmk), now), now)
             case KeyConfirmed() if self.phase is Phase.JOINING:
                 self._deadline = max(now, self._search_at)
-            case EvSlacFailed(reason):
+            case slac.EvSlacFailed(reason):
                 self._fail(reason.value, now)
             case Ask(datagram):
                 self._out.append(SdpOut(datagram, sdp.MULTICAST_GROUP, sdp.PORT))
@@ -343,7 +343,7 @@ class Car:
         match action:
             case ev.SendRequest(message):
                 self._say(message)
-            case ev.SetS2(closed):
+            case ev.SetS2(closed) | slac.ToggleS2(closed):
                 self._out += self._cable.set_s2(closed=closed)
             case ev.SetEvContactor(closed):
                 self._out += self._cable.set_contactor(closed=closed)
@@ -397,4 +397,4 @@ class Car:
     def _quiet(self, now: float) -> None:
         self._setup_by = None
         self._search.stop()
-        self._run(self._slac.handle(EvSlacStop(), now), now)
+        self._run(self._slac.handle(slac.EvSlacStop(), now), now)

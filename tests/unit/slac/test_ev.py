@@ -20,6 +20,7 @@ from pilothat.slac.events import (
     EvSlacMatched,
     EvSlacStart,
     EvSlacStop,
+    ToggleS2,
 )
 from pilothat.slac.settings import EvSlacSettings, RndStyle, RunIdStyle, StartFrom
 
@@ -283,7 +284,45 @@ def test_the_pause_before_the_match_request_is_that_car_s() -> None:
 # Validation.
 
 
-@pytest.mark.parametrize("result", [1, 3, 4])
+def toggling() -> Car:
+    car = Car(replace(DEFAULTS, validates=True, attempts=1)).sound_out()
+    car.report(20)
+    car.wait(0.05)
+    car.hear(cm.CmValidateCnf(toggle_num=0, result=1))
+    return car
+
+
+def test_a_ready_charger_gets_the_window_and_then_the_toggles() -> None:
+    car = toggling()
+    began = car.now
+    _, sent = car.sent(cm.CmValidateReq)[-1]
+    assert sent.mme == cm.CmValidateReq(timer=19, result=1)
+    car.wait(1.9)
+    toggles = [(at - began, a.closed) for at, a in car.log if isinstance(a, ToggleS2)]
+    assert [closed for _, closed in toggles] == [True, False, True, False]
+    assert [at for at, _ in toggles] == pytest.approx([0.3, 0.6, 0.9, 1.2])
+    assert car.sent(cm.CmSlacMatchReq) == []
+    car.hear(cm.CmValidateCnf(toggle_num=2, result=2))
+    assert len(car.sent(cm.CmSlacMatchReq)) == 1
+
+
+@pytest.mark.parametrize(("count", "result"), [(1, 2), (3, 2), (0, 3)])
+def test_a_charger_that_saw_other_toggles_is_not_ours(count: int, result: int) -> None:
+    car = toggling()
+    car.wait(1.9)
+    car.hear(cm.CmValidateCnf(toggle_num=count, result=result))
+    car.wait(1.0)
+    assert car.sent(cm.CmSlacMatchReq) == []
+    assert car.failures() == [EvSlacFailure.NOT_VALIDATED]
+
+
+def test_a_charger_that_forgets_the_count_is_given_up() -> None:
+    car = toggling()
+    car.wait(2.3)
+    assert car.failures() == [EvSlacFailure.NOT_VALIDATED]
+
+
+@pytest.mark.parametrize("result", [3, 4])
 def test_the_match_follows_whatever_the_charger_says_to_validation(result: int) -> None:
     car = Car(replace(DEFAULTS, validates=True)).sound_out()
     car.report(20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -28,6 +29,7 @@ from pilothat.homeplug import cm
 from pilothat.homeplug.events import SendMme
 from pilothat.homeplug.field import Mme
 from pilothat.slac.events import (
+    PilotToggled,
     SlacFailure,
     SlacMatched,
     SlacProgress,
@@ -36,7 +38,7 @@ from pilothat.slac.events import (
     Step,
 )
 from pilothat.slac.evse import State
-from pilothat.slac.settings import SlacSettings
+from pilothat.slac.settings import SlacSettings, Validates
 from pilothat.slac.sounding import INVENTED_DB
 
 WRONG_ID = bytes(16) + b"\x01"
@@ -710,14 +712,127 @@ def test_validation_is_not_required_when_one_ev_is_in_sight() -> None:
     assert bench.matches() == [SlacMatched(EV, RUN)]
 
 
-def test_validation_fails_when_several_evs_are_in_sight() -> None:
-    bench = Bench()
-    bench.reach("rsp")
-    bench.request(OTHER_EV, OTHER_RUN)
+def test_station_that_does_not_validate_says_so() -> None:
+    bench = Bench(SlacSettings(validates=Validates.NEVER)).reach("rsp")
     (sent,) = bench.send(cm.CmValidateReq(timer=0, result=1))
     assert sent == SendMme(EV, cm.CmValidateCnf(toggle_num=0, result=3))
     bench.send(match_req())
     assert bench.matches() == [SlacMatched(EV, RUN)]
+
+
+READY = SendMme(EV, cm.CmValidateCnf(toggle_num=0, result=1))
+STEP_2 = cm.CmValidateReq(timer=19, result=1)
+
+
+def validating() -> Bench:
+    """A bench that is ready to count the toggles of an EV, with another in sight."""
+    bench = Bench().reach("rsp")
+    bench.request(OTHER_EV, OTHER_RUN)
+    assert bench.send(cm.CmValidateReq(timer=0, result=1)) == (READY,)
+    return bench
+
+
+def toggle(bench: Bench, *phases_s: float) -> None:
+    """Go to C, and after each phase to the other state."""
+    wants_energy = True
+    for phase_s in phases_s:
+        bench.machine.handle(PilotToggled(wants_energy), bench.now)
+        bench.wait(phase_s)
+        wants_energy = not wants_energy
+    bench.machine.handle(PilotToggled(wants_energy), bench.now)
+
+
+@pytest.mark.parametrize(
+    ("phases_s", "count"),
+    [
+        ((0.2,), 1),
+        ((0.4, 0.2, 0.4), 2),
+        ((0.3, 0.3, 0.3, 0.3, 0.3), 3),
+        ((0.149,), 0),
+        ((0.451,), 0),
+        ((0.3, 0.5, 0.3), 1),  # B in between was too long
+        ((), 0),
+    ],
+)
+def test_toggles_of_the_pilot_are_counted(
+    phases_s: Sequence[float], count: int
+) -> None:
+    bench = validating()
+    assert bench.send(STEP_2) == ()
+    began = bench.now
+    bench.wait(0.1)
+    toggle(bench, *phases_s)
+    bench.wait(began + 2.0 - bench.now)
+    at, cnf = bench.sent(cm.CmValidateCnf)[-1]
+    result = 2 if count else 3
+    assert at == pytest.approx(began + 2.0)
+    assert cnf == cm.CmValidateCnf(toggle_num=count, result=result)
+    bench.wait(0.49)
+    bench.send(match_req())
+    assert bench.matches() == [SlacMatched(EV, RUN)]
+
+
+def test_match_that_comes_late_after_a_validation_is_not_answered() -> None:
+    bench = validating()
+    bench.send(STEP_2)
+    bench.wait(2.0)
+    bench.wait(0.501)
+    assert bench.send(match_req()) == ()
+
+
+def test_readiness_is_said_again_twice_then_the_run_is_over() -> None:
+    bench = validating()
+    began = bench.now
+    bench.wait(5.0)
+    times = [at - began for at, _ in bench.sent(cm.CmValidateCnf)]
+    assert times == pytest.approx([0.0, 0.4, 0.8])
+    assert bench.send(STEP_2) == ()
+    assert bench.send(match_req()) == ()
+
+
+def test_the_first_step_may_be_repeated() -> None:
+    bench = validating()
+    bench.wait(0.3)
+    assert bench.send(cm.CmValidateReq(timer=0, result=1)) == (READY,)
+
+
+@pytest.mark.parametrize("result", [0, 2, 4])
+def test_second_step_of_an_ev_that_is_not_ready_ends_its_run(result: int) -> None:
+    bench = validating()
+    bench.send(cm.CmValidateReq(timer=19, result=result))
+    bench.wait(5.0)
+    assert len(bench.sent(cm.CmValidateCnf)) == 1
+    assert bench.send(match_req()) == ()
+
+
+def test_another_signal_is_ignored_while_the_second_step_is_awaited() -> None:
+    bench = validating()
+    odd = cm.CmValidateReq(timer=19, result=1, signal_type=1)
+    assert bench.send(odd) == ()
+    bench.send(STEP_2)
+    bench.wait(2.0)
+    assert len(bench.sent(cm.CmValidateCnf)) == 2
+
+
+def test_one_ev_at_a_time_is_validated() -> None:
+    bench = validating()
+    bench.announce(start_ind(num_sounds=1, ev_mac=OTHER_EV, run_id=OTHER_RUN))
+    bench.broadcast(sound(0, OTHER_RUN), source=OTHER_EV)
+    bench.profile(ev_mac=OTHER_EV)
+    bench.wait(0.1)
+    bench.send(rsp(OTHER_EV, OTHER_RUN), source=OTHER_EV)
+    first = cm.CmValidateReq(timer=0, result=1)
+    busy = SendMme(OTHER_EV, cm.CmValidateCnf(toggle_num=0, result=0))
+    assert bench.send(first, source=OTHER_EV) == (busy,)
+
+
+def test_toggles_before_the_window_and_without_a_validation_do_not_count() -> None:
+    bench = validating()
+    toggle(bench, 0.3)
+    bench.send(STEP_2)
+    bench.wait(2.0)
+    _, cnf = bench.sent(cm.CmValidateCnf)[-1]
+    assert cnf == cm.CmValidateCnf(toggle_num=0, result=3)
 
 
 @pytest.mark.parametrize(
