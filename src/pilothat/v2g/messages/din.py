@@ -604,5 +604,8 @@ class V2gMessage:
 
 
 GRAMMAR = Grammar(
-    "din", global_elements=81, roots=(Root(77, "V2G_Message", V2gMessage),)
+    "din",
+    global_elements=81,
+    roots=(Root(77, "V2G_Message", V2gMessage),),
+    element_names=245,
 )

@@ -59,4 +59,5 @@ GRAMMAR = Grammar(
         Root(0, "supportedAppProtocolReq", SupportedAppProtocolReq),
         Root(1, "supportedAppProtocolRes", SupportedAppProtocolRes),
     ),
+    element_names=9,
 )
