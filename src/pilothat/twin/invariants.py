@@ -155,7 +155,7 @@ class Invariants:
         return not self._guard.driven.is_contactor_closed
 
     def _has_deadline(self) -> bool:
-        return self._station.phase not in _TIMED or self._world.has_deadline
+        return self._station.phase not in _TIMED or self._world.has_deadline()
 
     def _is_unplugged_safe(self) -> bool:
         if self._unplugged_at is None or self.is_excused:

@@ -1,7 +1,7 @@
 """A whole charging point in virtual time: station, guard, bench, powerline, car.
 
-No event loop, no clock, no thread. The same seed gives the same journal, bit for bit.
-After every event the invariants are looked at (``twin.invariants``).
+The same seed gives the same journal, bit for bit. After every event the invariants are
+looked at (``twin.invariants``).
 """
 
 from __future__ import annotations
@@ -14,22 +14,12 @@ from math import inf
 from pilothat import guard as guarding
 from pilothat.journal import Entry, Recorder, header_of, line_of
 from pilothat.station import actions as wanted
+from pilothat.station import events as heard
 from pilothat.station.actions import Action
-from pilothat.station.events import (
-    Event,
-    FrameIn,
-    MessageIn,
-    PlantReport,
-    SdpIn,
-    TcpClosed,
-    TcpData,
-    TcpOpened,
-)
 from pilothat.station.station import Station
 from pilothat.twin import carevents as driven
 from pilothat.twin import stage
 from pilothat.twin.bench import Bench, BenchFault
-from pilothat.twin.carevents import CarAction, CarEvent, InletReading
 from pilothat.twin.chance import Chance
 from pilothat.twin.clockwork import Clockwork
 from pilothat.twin.driver import Driver
@@ -40,11 +30,11 @@ from pilothat.twin.network import Network
 from pilothat.twin.stage import WorldSettings
 from pilothat.v2g.evcc.events import PilotSeen
 
-LEASE_S = 0.24  # a loop that has nothing to do renews now, just in time
-TURN_S = 0.12  # one that does something renews the lease when it is this old
+LEASE_S = 0.24  # a loop that has nothing to do renews the lease just in time
+TURN_S = 0.12  # a loop that does something renews it when it is this old
 SAMPLE_S = 0.005  # only while the ADC is noisy; else samples come with changes
 
-Watcher = Callable[[float, Event | None, Sequence[Action]], None]
+Watcher = Callable[[float, heard.Event | None, Sequence[Action]], None]
 
 
 class World:
@@ -68,7 +58,7 @@ class World:
         self.car: Driver | None = None
         self.is_main_stalled = False
         self._stalled_until = 0.0
-        self._backlog: list[Event] = []
+        self._backlog: list[heard.Event] = []
         self._lease = guarding.Lease(guarding.SAFE)
         self._renewed_at = 0.0
         self._hash = sha256()
@@ -80,8 +70,8 @@ class World:
             self.bench,
             Listeners(
                 self._is_watched,
-                lambda plant: self.tell(PlantReport(plant)),
-                lambda inlet: self.drive(InletReading(*inlet)),
+                lambda plant: self.tell(heard.PlantReport(plant)),
+                lambda inlet: self.drive(driven.InletReading(*inlet)),
             ),
         )
         self._add_actors()
@@ -143,20 +133,20 @@ class World:
         self.car = car
         self._car_actor.touch()
 
-    def drive(self, event: CarEvent) -> None:
+    def drive(self, event: driven.CarEvent) -> None:
         """Let something happen to the car."""
         if self.car is not None:
             self._car_actor.touch()
             self._of_car(self.car.handle(event, self.clock.now))
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: heard.Event) -> None:
         """Let something happen to the station; a stalled one hears of it later."""
         if self.is_main_stalled:
             self._backlog.append(event)
             return
-        if isinstance(event, MessageIn):
+        if isinstance(event, heard.MessageIn):
             self.invariants.asked()
-        elif isinstance(event, TcpData):
+        elif isinstance(event, heard.TcpData):
             self.invariants.asked(event.data)
         self._record(event, self.station.handle(event, self.clock.now))
 
@@ -197,9 +187,8 @@ class World:
         """Tell whether IP gets from one side to the other."""
         return self.medium.can_talk(stage.EV, stage.EVSE, self.now)
 
-    @property
     def has_deadline(self) -> bool:
-        """Whether the station waits for a moment; a hung one waits for none."""
+        """Tell whether the station waits for a moment; a hung one waits for none."""
         self.clock.read()
         return self.is_main_stalled or self._station_actor.due < inf
 
@@ -210,7 +199,7 @@ class World:
 
     # --- the station and what it wants
 
-    def _record(self, event: Event | None, actions: Sequence[Action]) -> None:
+    def _record(self, event: heard.Event | None, actions: Sequence[Action]) -> None:
         self._station_actor.touch()
         now = self.clock.now
         line = line_of(Entry(now, event, actions, self._recorder.take()))
@@ -235,8 +224,8 @@ class World:
             wanted.SendFrame: lambda a: self.frame(stage.EVSE, a.frame),
             wanted.SdpOut: self._do_sdp,
             wanted.Listen: self._do_listen,
-            wanted.TcpSend: self._do_tcp,
-            wanted.SendMessage: self._do_message,
+            wanted.TcpSend: self._do_answer,
+            wanted.SendMessage: self._do_answer,
             wanted.TcpClose: self._do_close,
             guarding.DrivePilot: self._do_pilot,
             guarding.DriveContactor: self._do_contactor,
@@ -259,21 +248,16 @@ class World:
         self.bench.measure_isolation(self.now, on=action.on)
 
     def _do_sdp(self, action: wanted.SdpOut) -> None:
-        answer = SdpIn(action.payload, stage.EVSE_HOST, action.port)
+        answer = heard.SdpIn(action.payload, stage.EVSE_HOST, action.port)
         self.network.datagram(lambda: self.drive(answer))
 
     def _do_listen(self, action: wanted.Listen) -> None:
         self.network.is_listening = action.on
 
-    def _do_tcp(self, action: wanted.TcpSend) -> None:
+    def _do_answer(self, action: wanted.TcpSend | wanted.SendMessage) -> None:
         self.invariants.answered()
-        data = TcpData(action.connection, action.data)
-        self.network.carry(action.connection, lambda: self.drive(data))
-
-    def _do_message(self, action: wanted.SendMessage) -> None:
-        self.invariants.answered()
-        message = MessageIn(action.connection, action.message)
-        self.network.carry(action.connection, lambda: self.drive(message))
+        event = _arriving(action)
+        self.network.carry(event.connection, lambda: self.drive(event))
 
     def _do_close(self, action: wanted.TcpClose) -> None:
         number = action.connection
@@ -351,16 +335,16 @@ class World:
     def _tick_medium(self) -> None:
         for delivery in self.medium.tick(self.now):
             if delivery.name == stage.EVSE:
-                self.tell(FrameIn(delivery.frame))
+                self.tell(heard.FrameIn(delivery.frame))
             elif delivery.name == stage.EV:
-                self.drive(FrameIn(delivery.frame))
+                self.drive(heard.FrameIn(delivery.frame))
 
     def frame(self, name: str, frame: bytes) -> None:
         """Let a host on the powerline send a frame."""
         self._medium_actor.touch()
         self.medium.host_sends(name, frame, self.now)
 
-    def _of_car(self, actions: Iterable[CarAction]) -> None:
+    def _of_car(self, actions: Iterable[driven.CarAction]) -> None:
         for action in actions:
             self._car_doers[type(action)](action)
 
@@ -372,10 +356,8 @@ class World:
             ),
             wanted.SendFrame: lambda a: self.frame(stage.EV, a.frame),
             wanted.SdpOut: self._do_search,
-            wanted.TcpSend: lambda a: self._request(TcpData(a.connection, a.data)),
-            wanted.SendMessage: lambda a: self._request(
-                MessageIn(a.connection, a.message)
-            ),
+            wanted.TcpSend: self._do_ask,
+            wanted.SendMessage: self._do_ask,
             wanted.TcpClose: lambda a: self._hang_up(a.connection),
         }
 
@@ -385,24 +367,34 @@ class World:
         self._sense()
 
     def _do_search(self, action: wanted.SdpOut) -> None:
-        asked = SdpIn(action.payload, stage.EV_HOST, stage.SDP_PORT)
+        asked = heard.SdpIn(action.payload, stage.EV_HOST, stage.SDP_PORT)
         self.network.datagram(lambda: self.tell(asked))
 
-    def _request(self, event: TcpData | MessageIn) -> None:
+    def _do_ask(self, action: wanted.TcpSend | wanted.SendMessage) -> None:
+        event = _arriving(action)
         self.network.carry(event.connection, lambda: self.tell(event))
 
     def _opened(self, number: int) -> None:
         self.invariants.connected()
-        self.tell(TcpOpened(number, stage.EV_HOST))
-        opened = TcpOpened(number, stage.EVSE_HOST)
+        self.tell(heard.TcpOpened(number, stage.EV_HOST))
+        opened = heard.TcpOpened(number, stage.EVSE_HOST)
         self.network.carry(number, lambda: self.drive(opened))
 
     def _refused(self, number: int) -> None:
-        self.after(0.0, lambda: self.drive(TcpClosed(number)))
+        self.after(0.0, lambda: self.drive(heard.TcpClosed(number)))
 
     def _hang_up(self, number: int) -> None:
         self.network.hang_up(number, self._closed)
 
     def _closed(self, number: int) -> None:
-        self.tell(TcpClosed(number))
-        self.drive(TcpClosed(number))
+        self.tell(heard.TcpClosed(number))
+        self.drive(heard.TcpClosed(number))
+
+
+def _arriving(
+    action: wanted.TcpSend | wanted.SendMessage,
+) -> heard.TcpData | heard.MessageIn:
+    """Return what the other side gets of what is sent."""
+    if isinstance(action, wanted.TcpSend):
+        return heard.TcpData(action.connection, action.data)
+    return heard.MessageIn(action.connection, action.message)
