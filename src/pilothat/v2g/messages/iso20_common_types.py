@@ -1,8 +1,8 @@
 """ISO 15118-20:2022: data types of the common messages: services, prices, schedules.
 
 Amounts of money are in the currency of their schedule; durations are seconds. The
-schema asks for exact lengths of challenge (16) and keys; only too long is refused here,
-because independent test messages fall short of them.
+schema asks for exact lengths of challenge (16) and keys; only what is too long is
+refused here, because independent test messages have shorter ones.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class ContractCertificateChain:
 class SignedInstallationData:
     """A contract's certificate with its private key, encrypted for the EV.
 
-    One of the three keys is given: which says the curve, or that a TPM takes it.
+    Exactly one of the three keys is given: that of the curve, or the one for a TPM.
     """
 
     id: Annotated[str, Text(), Attr("Id")]
@@ -609,9 +609,9 @@ class DynamicSeReqControlMode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledSeResControlMode:
-    """Schedules to choose from. Offer at most 2.
+    """Schedules to choose from.
 
-    Implementations differ about the end of 3.
+    Offer at most 2: implementations differ about the end of 3.
     """
 
     schedule_tuple: Annotated[tuple[ScheduleTuple, ...], El("ScheduleTuple", max_=3)]

@@ -28,7 +28,7 @@ from pilothat.v2g.messages.xmldsig import Signature, X509IssuerSerial
 EXPONENTS = range(-128, 128)
 USUAL_EXPONENTS = range(-3, 10)  # finest first; our choice: nothing needs finer steps
 Percent = Annotated[int, Integer(0, 100)]
-NumericId = Annotated[int, Integer(1, 4294967295)]
+NumericId = Annotated[int, Integer(1, (1 << 32) - 1)]
 SessionId = Annotated[bytes, Binary(8)]
 Identifier = Annotated[str, Text(255)]
 Name = Annotated[str, Text(80)]
@@ -223,7 +223,8 @@ class ListOfRootCertificateIds:
 class MessageHeader:
     """What every message carries.
 
-    The session id is 8 octets, all zero before there is one.
+    The session id is 8 octets, all zero before there is one; the schema asks for no
+    less, but shorter ones are not refused here.
     """
 
     session_id: Annotated[SessionId, El("SessionID")]

@@ -2,7 +2,7 @@
 
 Use them through ``pilothat.v2g.messages.iso2``, which offers them all. The schema also
 asks for a least length of EVSE ID (7), eMAID (14) and challenge (16); it is not checked
-here, because independent test messages fall short of it.
+here, because independent test messages have shorter ones.
 """
 
 from __future__ import annotations
@@ -387,8 +387,8 @@ class MeterInfo:
 class RelativeTimeInterval:
     """A time from now on, in seconds."""
 
-    start: Annotated[int, Integer(0, 16777214), El("start")]
-    duration: Annotated[int | None, Integer(0, 86400), El("duration")] = None
+    start: Annotated[int, Integer(0, 16_777_214), El("start")]
+    duration: Annotated[int | None, Integer(0, 86_400), El("duration")] = None
 
 
 TIME_INTERVAL = Group("TimeInterval", RelativeTimeInterval=RelativeTimeInterval)
