@@ -144,7 +144,7 @@ class Json(Form):
             "notes": [*told.tolerances, *told.notes],
             "error": told.error,
         }
-        if piece.where:
+        if piece.at_s is None and piece.where:
             record["where"] = piece.where
         yield json.dumps(record)
 

@@ -13,12 +13,17 @@ from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
-from pilothat.errors import PilotHatError
+from pilothat.service.console import complain
 from pilothat.traffic.capture import CaptureReader, Packet
+from pilothat.v2g import sdp
 
 PROGRAM = "tshark"
 INSTALL = "sudo apt install tshark"
 _TAP = "OSI layer 7"
+_PORTS = (  # of the station; without a word about them nothing is exported
+    f"{sdp.PORT}",
+    f"{sdp.TCP_PORTS.start}-{sdp.TCP_PORTS.stop - 1}",
+)
 
 
 def is_there() -> bool:
@@ -27,9 +32,11 @@ def is_there() -> bool:
 
 
 def decrypted(path: Path, keylog: Path) -> Iterator[Packet]:
-    """Return the decrypted octets of a capture file. Raises PilotHatError."""
+    """Return the decrypted octets of a capture file, as far as tshark comes."""
     command = [PROGRAM, "-n", "-r", str(path), "-U", _TAP, "-w", "-"]
     command += ["-o", f"tls.keylog_file:{keylog}"]
+    for ports in _PORTS:
+        command += ["-d", f"tls.port=={ports},data"]
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -45,4 +52,4 @@ def decrypted(path: Path, keylog: Path) -> Iterator[Packet]:
             complaint = cast("BufferedReader", process.stderr).read().decode()
     if process.returncode > 0:
         lines = complaint.strip().splitlines() or ["no reason given"]
-        raise PilotHatError(f"tshark failed: {lines[-1]}", where=str(path))
+        complain(PROGRAM, lines[-1].removeprefix(f"{PROGRAM}: "))
