@@ -1,6 +1,8 @@
 """Draw a recorded charge: voltage, current, power and SoC over time, with its phases.
 
-matplotlib is an optional package, imported only when something is drawn.
+What happens before a charge takes seconds, the charge itself an hour; so the beginning
+gets a column of its own with its own scale. matplotlib is an optional package, imported
+only when something is drawn.
 """
 
 from __future__ import annotations
@@ -8,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pilothat.errors import ConfigError, PilotHatError
-from pilothat.traffic.trace import UNITS, Band, Curve, Trace
+from pilothat.traffic.trace import CHARGE, UNITS, Band, Curve, Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,22 +21,24 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'pilothat[plot]'"
 ENDINGS = (".png", ".svg", ".pdf")
-WIDTH_IN, PANEL_IN, FRAME_IN, DPI = 10.0, 1.75, 1.5, 150
+WIDTH_IN, PANEL_IN, HEAD_IN, FOOT_IN, DPI = 10.0, 1.6, 1.25, 0.9, 150
+LEFT, RIGHT = 0.08, 0.985  # of the panels, shares of the width
 MINUTES_FROM_S = 600.0
-LEAST_LABEL = 0.075  # share of the width that a phase needs for its name
-_PRESENT, _TARGET, _LIMIT = "present", "target", "limit"
-_INK, _MARGIN = "#222222", 0.08
+MOST_BEGINNING = 0.35  # share of the whole from which it needs no column of its own
+BEGINNING_WIDTH, REST_WIDTH = 0.45, 0.55
+LEAST_FLAT, LEAST_UPRIGHT_IN = 0.2, 0.11  # room a name needs: share of 5 in; inches
+_INK = "#222222"
 
 # colours that differ in print and for the colour-blind; targets lie behind, dashed
 _LINES: Mapping[str, Mapping[str, object]] = {
-    _TARGET: {"color": "#d55e00", "linewidth": 1.1, "linestyle": (0, (4, 2))},
-    _LIMIT: {"color": "#d55e00", "linewidth": 1.1, "linestyle": (0, (4, 2))},
-    _PRESENT: {"color": "#0050a0", "linewidth": 1.5},
+    "target": {"color": "#d55e00", "linewidth": 1.1, "linestyle": (0, (4, 2))},
+    "limit": {"color": "#d55e00", "linewidth": 1.1, "linestyle": (0, (4, 2))},
+    "present": {"color": "#0050a0", "linewidth": 1.5},
 }
 _BANDS: Mapping[str, str] = {
-    "SLAC": "#d9d9d9",
-    "SDP": "#b0b0b0",
-    "handshake": "#8f9bb3",
+    "SLAC": "#dcdcdc",
+    "SDP": "#b8b8b8",
+    "handshake": "#98a4bd",
     "setup": "#cfd8ec",
     "authorisation": "#e6d4ea",
     "parameters": "#f6d9c6",
@@ -44,25 +48,20 @@ _BANDS: Mapping[str, str] = {
     "stop": "#f3cfcf",
 }
 
+_PROTOCOLS: Mapping[str, str] = {"din": "DIN SPEC 70121", "iso2": "ISO 15118-2"}
+_ISO20 = "ISO 15118-20"
 
-def draw(trace: Trace, path: Path, *, title: str) -> None:
-    """Write a picture of a charge; ``check`` goes before. Raises PilotHatError."""
-    quantities = [one for one in UNITS if any(key[0] == one for key in trace.curves)]
-    if not quantities:
-        told = "no voltage, current or SoC with a time in it, nothing to draw"
-        raise PilotHatError(told, where="--plot")
-    figure, panels = _sheet(len(quantities))
-    is_long = trace.bands[-1].until_s - trace.bands[0].since_s > MINUTES_FROM_S
-    scale_s = 60.0 if is_long else 1.0
-    for quantity, panel in zip(quantities, panels, strict=True):
-        _panel(panel, quantity, trace, scale_s)
-    _phases(figure, panels, trace.bands, scale_s)
-    panels[-1].set_xlabel("time, min" if is_long else "time, s")
-    _head(figure, panels, f"{title}    {', '.join(trace.protocols)}")
-    try:
-        figure.savefig(path, dpi=DPI, metadata=_metadata(path))
-    except OSError as error:
-        raise ConfigError(f"cannot be written ({error})", where=str(path)) from error
+
+class View(NamedTuple):
+    """A stretch of time that is drawn in one column. scale_s: of one unit, s."""
+
+    since_s: float
+    until_s: float
+    share: float = 1.0  # of the width
+
+    @property
+    def scale_s(self) -> float:
+        return 60.0 if self.until_s - self.since_s > MINUTES_FROM_S else 1.0
 
 
 def check(path: Path) -> None:
@@ -78,63 +77,97 @@ def check(path: Path) -> None:
     mpl.rcParams["svg.fonttype"] = "none"
 
 
-def _metadata(path: Path) -> dict[str, None]:
-    return {"Date": None} if path.suffix.lower() == ".svg" else {}
+def draw(trace: Trace, path: Path, *, title: str) -> None:
+    """Write a picture of a charge; ``check`` goes before. Raises PilotHatError."""
+    quantities = [one for one in UNITS if any(key[0] == one for key in trace.curves)]
+    if not quantities or not trace.bands:
+        told = "no voltage, current or SoC with a time in it, nothing to draw"
+        raise PilotHatError(told, where="--plot")
+    figure = _sheet(len(quantities))
+    views = _views(trace.bands)
+    columns = _columns(figure, len(quantities), [view.share for view in views])
+    for view, column in zip(views, columns, strict=True):
+        for quantity, panel in zip(quantities, column, strict=True):
+            _panel(panel, quantity, trace, view.scale_s)
+        _phases(column, trace.bands, view)
+    for quantity, panel in zip(quantities, columns[0], strict=True):
+        panel.set_ylabel(f"{quantity}, {UNITS[quantity]}")
+    figure.align_ylabels(columns[0])
+    _explain(figure, columns[0], trace, title)
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
+    try:
+        figure.savefig(path, dpi=DPI, metadata=metadata)
+    except OSError as error:
+        raise ConfigError(f"cannot be written ({error})", where=str(path)) from error
 
 
-def _sheet(count: int) -> tuple[Figure, Sequence[Axes]]:
+def _views(bands: Sequence[Band]) -> Sequence[View]:
+    """Return what is drawn side by side: the beginning, and the charge."""
+    start_s, end_s = bands[0].since_s, bands[-1].until_s
+    charge_s = next((one.since_s for one in bands if one.phase == CHARGE), start_s)
+    if 0 < charge_s - start_s < MOST_BEGINNING * (end_s - start_s):
+        return (
+            View(start_s, charge_s, BEGINNING_WIDTH),
+            View(charge_s, end_s, REST_WIDTH),
+        )
+    return (View(start_s, max(end_s, start_s + 1.0)),)
+
+
+def _sheet(rows: int) -> Figure:
     from matplotlib.backends.backend_agg import (  # noqa: PLC0415 (see check)
         FigureCanvasAgg,
     )
     from matplotlib.figure import Figure as Sheet  # noqa: PLC0415 (see check)
 
-    height_in = FRAME_IN + PANEL_IN * count
+    height_in = HEAD_IN + PANEL_IN * rows + FOOT_IN
     figure = Sheet(figsize=(WIDTH_IN, height_in), facecolor="white")
     FigureCanvasAgg(figure)
-    panels = [figure.add_subplot(count, 1, 1)]
-    for number in range(2, count + 1):
-        panels.append(figure.add_subplot(count, 1, number, sharex=panels[0]))
-    top, bottom = 0.75 / height_in, 0.9 / height_in
-    figure.subplots_adjust(
-        left=_MARGIN, right=0.98, top=1 - top, bottom=bottom, hspace=0.12
+    return figure
+
+
+def _columns(
+    figure: Figure, rows: int, shares: Sequence[float]
+) -> Sequence[Sequence[Axes]]:
+    """Return the panels, column by column, with one scale in each row and column."""
+    height_in = figure.get_figheight()
+    grid = figure.add_gridspec(
+        rows,
+        len(shares),
+        width_ratios=shares,
+        left=LEFT,
+        right=RIGHT,
+        top=1 - HEAD_IN / height_in,
+        bottom=FOOT_IN / height_in,
+        hspace=0.12,
+        wspace=0.03,
     )
-    return figure, panels
+    columns: list[list[Axes]] = []
+    for number in range(len(shares)):
+        column: list[Axes] = []
+        for row in range(rows):
+            over = column[0] if column else None
+            beside = columns[0][row] if columns else None
+            place = grid[row, number]
+            panel = figure.add_subplot(place, sharex=over, sharey=beside)
+            panel.tick_params(labelleft=not columns, labelbottom=row == rows - 1)
+            column.append(panel)
+        columns.append(column)
+    return columns
 
 
 def _panel(panel: Axes, quantity: str, trace: Trace, scale_s: float) -> None:
-    panel.set_ylabel(f"{quantity}, {UNITS[quantity]}")
     panel.grid(visible=True, color="#b8b8b8", linewidth=0.4)
-    panel.tick_params(labelbottom=False, colors=_INK, labelsize=9)
+    panel.tick_params(colors=_INK, labelsize=9)
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)
     names = [name for name in _LINES if (quantity, name) in trace.curves]
     for name in names:
         _line(panel, trace.curves[quantity, name], name, scale_s)
-    values = [v for name in names for v in trace.curves[quantity, name].values]
-    low = min((v for v in values if isfinite(v)), default=0.0)
-    high = 100.0 if quantity == "SoC" else max(filter(isfinite, values), default=1.0)
-    panel.set_ylim(min(0.0, 1.1 * low), 1.1 * high or 1.0)
-
-
-def _head(figure: Figure, panels: Sequence[Axes], title: str) -> None:
-    """Write the title, and beside it what the kinds of lines mean."""
-    figure.text(_MARGIN, 0.985, title, ha="left", va="top", fontsize=11, color=_INK)
-    figure.align_ylabels(panels)
-    known = {
-        str(line.get_label()): line
-        for panel in panels
-        for line in panel.get_lines()
-        if line.get_label() in _LINES
-    }
-    figure.legend(
-        list(known.values()),
-        list(known),
-        loc="upper right",
-        bbox_to_anchor=(0.985, 0.997),
-        ncols=len(_LINES),
-        fontsize=9,
-        frameon=False,
-    )
+    found = [v for name in names for v in trace.curves[quantity, name].values]
+    values = [0.0, *filter(isfinite, found)]
+    high = 100.0 if quantity == "SoC" else max(values)
+    margin = 0.02 * (high - min(values))
+    panel.set_ylim(min(values) - margin, high + 4 * margin or 1.0)
 
 
 def _line(panel: Axes, curve: Curve, name: str, scale_s: float) -> None:
@@ -142,31 +175,64 @@ def _line(panel: Axes, curve: Curve, name: str, scale_s: float) -> None:
     panel.plot(times, curve.values, label=name, **_LINES[name])  # type: ignore[arg-type]
 
 
-def _phases(
-    figure: Figure, panels: Sequence[Axes], bands: Sequence[Band], scale_s: float
-) -> None:
-    """Lay the phases behind all panels; name the wide ones, explain all below."""
-    since, until = bands[0].since_s / scale_s, bands[-1].until_s / scale_s
-    width = (until - since) or 1.0
-    patches = {}
+def _phases(column: Sequence[Axes], bands: Sequence[Band], view: View) -> None:
+    """Lay the phases behind the panels, their names above them where they fit."""
+    since, until = view.since_s / view.scale_s, view.until_s / view.scale_s
     for band in bands:
-        start, end = band.since_s / scale_s, band.until_s / scale_s
-        for panel in panels:
-            patch = panel.axvspan(
-                start, end, color=_BANDS.get(band.phase, "white"), zorder=0, lw=0
-            )
-        patches[band.phase] = patch
-        if (end - start) / width >= LEAST_LABEL:
-            _name(panels[0], band.phase, (start + end) / 2)
-    panels[-1].tick_params(labelbottom=True)
-    panels[0].set_xlim(since, since + width)
-    lasting = _lasting(bands)
+        start, end = band.since_s / view.scale_s, band.until_s / view.scale_s
+        for panel in column:
+            colour = _BANDS.get(band.phase, "white")
+            panel.axvspan(start, end, color=colour, zorder=0, lw=0)
+        seen = min(end, until) - max(start, since)
+        share = seen / (until - since) * view.share
+        if share * 2 >= LEAST_FLAT or share * WIDTH_IN >= LEAST_UPRIGHT_IN:
+            middle = (max(start, since) + min(end, until)) / 2
+            _name(column[0], band.phase, middle, is_upright=share * 2 < LEAST_FLAT)
+    column[0].set_xlim(since, until)
+    unit = "min" if view.scale_s > 1 else "s"
+    column[-1].set_xlabel(f"time, {unit}")
+
+
+def _name(panel: Axes, phase: str, middle: float, *, is_upright: bool) -> None:
+    panel.annotate(
+        phase,
+        (middle, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        rotation=90 if is_upright else 0,
+        fontsize=8,
+        color=_INK,
+    )
+
+
+def _explain(figure: Figure, column: Sequence[Axes], trace: Trace, title: str) -> None:
+    """Write the title, what the lines mean, and how long each phase took."""
+    from matplotlib.patches import Patch  # noqa: PLC0415 (see check)
+
+    names = dict.fromkeys(_PROTOCOLS.get(one, _ISO20) for one in trace.protocols)
+    top = 1 - 0.1 / figure.get_figheight()
+    text = "    ".join((title, *names))
+    figure.text(LEFT, top, text, ha="left", va="top", fontsize=11, color=_INK)
+    lines = {str(x.get_label()): x for panel in column for x in panel.get_lines()}
     figure.legend(
-        list(patches.values()),
-        [f"{phase} {lasting[phase]}" for phase in patches],
+        [lines[name] for name in _LINES if name in lines],
+        [name for name in _LINES if name in lines],
+        loc="upper right",
+        bbox_to_anchor=(RIGHT, top + 0.005),
+        ncols=len(_LINES),
+        fontsize=9,
+        frameon=False,
+    )
+    lasting = _lasting(trace.bands)
+    figure.legend(
+        [Patch(color=_BANDS.get(phase, "white")) for phase in lasting],
+        [f"{phase} {_duration(seconds)}" for phase, seconds in lasting.items()],
         loc="lower left",
-        bbox_to_anchor=(_MARGIN - 0.01, 0.0),
-        ncols=min(len(patches), 5),
+        bbox_to_anchor=(LEFT - 0.01, 0.0),
+        ncols=5,
         fontsize=8,
         frameon=False,
         handlelength=1.2,
@@ -174,25 +240,12 @@ def _phases(
     )
 
 
-def _name(panel: Axes, phase: str, middle: float) -> None:
-    panel.annotate(
-        phase,
-        (middle, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 4),
-        textcoords="offset points",
-        ha="center",
-        fontsize=9,
-        color=_INK,
-    )
-
-
-def _lasting(bands: Sequence[Band]) -> Mapping[str, str]:
-    """Return how long each phase took, all of its times together."""
+def _lasting(bands: Sequence[Band]) -> Mapping[str, float]:
+    """Return how long each phase took, s, all of its times together."""
     sums: dict[str, float] = {}
     for band in bands:
         sums[band.phase] = sums.get(band.phase, 0.0) + band.until_s - band.since_s
-    return {phase: _duration(sum_s) for phase, sum_s in sums.items()}
+    return sums
 
 
 def _duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -99,10 +100,40 @@ def test_message_without_any_evidence_says_so() -> None:
 
 @pytest.mark.parametrize("kind", sorted(PAYLOADS))
 def test_payload_type_of_iso_20_stands_for_its_grammar(kind: int) -> None:
-    told = last_of([message(b"\x80", kind=kind)])
-    known = told.protocol == PAYLOADS[kind]
+    told = last_of([*handshake(ISO20, chosen=1), message(b"\x80", kind=kind)])
+    assert told.protocol == PAYLOADS[kind]
     assert told.error
-    assert known or f"{PAYLOADS[kind]} is not spoken here" == told.error
+
+
+HEADER = {"SessionID": "0102030405060708", "TimeStamp": 0}
+SETUP_20 = {"SessionSetupReq": {"Header": HEADER, "EVCCID": "WMIV1234567890ABCDEX"}}
+
+
+def written(protocol: str, kind: int, content: Mapping[str, object]) -> Piece:
+    grammar = codec(protocol)
+    return message(grammar.encode(grammar.from_json(content)), kind=kind)
+
+
+def test_message_of_iso_20_is_read_after_its_handshake() -> None:
+    setup = written("iso20-common", 0x8002, SETUP_20)
+    told = last_of([*handshake(ISO20, chosen=1), setup])
+    assert (told.protocol, told.name) == ("iso20-common", "SessionSetupReq")
+    assert (told.body["EVCCID"], told.header) == ("WMIV1234567890ABCDEX", HEADER)
+    assert told.notes == ()
+
+
+def test_message_of_iso_20_where_another_was_agreed_on_is_read_with_a_note() -> None:
+    setup = written("iso20-common", 0x8002, SETUP_20)
+    told = last_of([*handshake(DIN, chosen=1), setup])
+    assert told.name == "SessionSetupReq"
+    assert told.notes == (f"{DIN} was agreed on",)
+
+
+def test_message_of_iso_2_is_told_by_its_number() -> None:
+    body = {"SessionSetupReq": {"EVCCID": "02ca00000001"}}
+    content = {"V2G_Message": {"Header": {"SessionID": "00"}, "Body": body}}
+    told = last_of([written("iso2", 0x8001, content)])
+    assert (told.protocol, told.name) == ("iso2", "SessionSetupReq")
 
 
 def test_unknown_payload_type_is_told() -> None:
@@ -144,8 +175,8 @@ def test_unknown_frame_is_described() -> None:
 
 def test_every_namespace_leads_to_a_protocol() -> None:
     names = set(NAMESPACES.values())
-    assert {"din", "iso2", "iso20"} == names
-    assert set(SCHEMAS) >= {"app", "din"}
+    assert names == {"din", "iso2", "iso20"}
+    assert set(SCHEMAS) >= {"app", "din", "iso2", *PAYLOADS.values()}
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
+from tests.unit.service.console import shared
 
 from pilothat.traffic.ear import Told
 from pilothat.traffic.fields import FIELDS, STATES, Tone
@@ -167,3 +169,17 @@ def test_tree_shows_lists_entry_by_entry() -> None:
         (3, "Service", ""),
         (4, "ServiceID", "2"),
     ]
+
+
+@pytest.mark.parametrize(
+    "file", ["din", "iso2", "iso20-common", "iso20-dc", "iso20-ac"]
+)
+def test_every_message_of_the_public_vectors_has_words_and_a_tree(file: str) -> None:
+    path = shared(f"vectors/exi/{file}.jsonl")
+    vectors = [json.loads(line) for line in path.read_text().splitlines()]
+    for vector in vectors:
+        content = vector["json"]
+        one = Told(piece=Piece(), name=vector["message"], content=content)
+        assert all(word.text for word in words(one))
+        assert len(list(tree(one))) > 1
+    assert len(vectors) > 400
