@@ -66,7 +66,7 @@ def _facts(told: Told) -> Iterator[Word]:
     found = {"Header": told.header, **told.body}
     for label, path in FIELDS.get(told.name, ()):
         texts = [value_text(*one) for one in _resolve(found, path.split("."))]
-        shown = [_shorten(text) for text in texts if text]
+        shown = [_shorten(text) for text in texts if text.strip()]
         if shown:
             yield Word(f"{label} {', '.join(shown)}".strip())
 
@@ -94,7 +94,7 @@ def _states(content: Json) -> Iterator[Word]:
     for name, value in _leaves(content, _DEEPEST):
         label, tones = STATES.get(name, ("", {}))
         tone = tones.get(value, tones.get("", Tone.SILENT))
-        if tone is not Tone.SILENT and value != "":
+        if tone is not Tone.SILENT and str(value).strip():
             shown = label if value is True else f"{label} {value}".strip()
             yield Word(_shorten(shown), tone)
 
