@@ -39,7 +39,7 @@ VALUE = re.compile(r"`((?:[a-z_0-9]+\.)+[A-Z_0-9]+)` = ([\d.]+)")
 TEST = re.compile(r"`(test_\w+)`")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 CALL = re.compile(r"(?:^|[`/ ])pilothat ([a-z][a-z-]+)([^`\n#|>&]*)", re.MULTILINE)
-OPTION = re.compile(r"(?<![\w-])(--?[a-z][a-z-]*)")
+OPTION = re.compile(r"(?<![\w-])(--?[a-z][a-z0-9-]*)")
 
 
 def code_of(text: Path) -> str:

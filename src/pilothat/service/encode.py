@@ -66,11 +66,12 @@ def run(options: argparse.Namespace) -> int:
                 left_out += 1
                 continue
             exi = encoded(message)
+            octets = pack(message.payload_type, exi) if options.v2gtp else exi
         except (ValueError, RecursionError) as error:
             is_good = False
             complain(where, str(error))
             continue
-        _put(pack(message.payload_type, exi) if options.v2gtp else exi, options)
+        _put(octets, is_binary=options.binary)
     sys.stdout.flush()
     if left_out:
         complain("", f"note: {left_out} lines that hold no V2G message left out")
@@ -115,8 +116,8 @@ def encoded(message: Message) -> bytes:
     return chosen.encode(chosen.from_json(message.content))
 
 
-def _put(octets: bytes, options: argparse.Namespace) -> None:
-    if options.binary:
+def _put(octets: bytes, *, is_binary: bool) -> None:
+    if is_binary:
         sys.stdout.buffer.write(octets)
     else:
         sys.stdout.write(octets.hex() + "\n")

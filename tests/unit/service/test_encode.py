@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,43 @@ def test_protocol_that_was_asked_for_counts() -> None:
     assert "V2G_Message: no message of app" in done.err
 
 
+HEADER_20 = {"SessionID": "0102030405060708", "TimeStamp": 0}
+STOP_20 = {"SessionStopReq": {"Header": HEADER_20, "ChargingSession": "Terminate"}}
+
+
+def line(**changes: object) -> bytes:
+    """Return a message as ``pilothat decode --json`` prints it."""
+    found = {"t": 1.0, "from": "ev", "layer": "v2gtp", "payload_type": "8001"}
+    return json.dumps({**found, "content": decoded(SETUP), **changes}).encode()
+
+
+def test_line_of_decode_is_encoded() -> None:
+    assert ran("encode", stdin=line()).out == f"{SETUP}\n"
+
+
+def test_payload_type_is_that_of_the_line_or_of_the_grammar() -> None:
+    side = line(payload_type="8101", protocol="iso20-common", content=STOP_20)
+    assert ran("encode", "--v2gtp", stdin=side).out.startswith("01fe8101")
+    bare = json.dumps(STOP_20).encode()
+    done = ran("encode", "--v2gtp", "--protocol", "iso20-common", stdin=bare)
+    assert done.out.startswith("01fe8002")
+
+
+def test_lines_of_other_layers_are_left_out_and_counted() -> None:
+    other = line(layer="slac", content={})
+    done = ran("encode", stdin=other + b"\n" + line() + b"\n" + other)
+    assert (done.code, done.out) == (0, f"{SETUP}\n")
+    assert done.err == ("pilothat: note: 2 lines that hold no V2G message left out\n")
+
+
+def test_octets_are_written_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "line.json"
+    path.write_bytes(line())
+    command = (sys.executable, "-m", "pilothat.service.cli", "encode", "--binary")
+    done = subprocess.run([*command, str(path)], capture_output=True, check=True)
+    assert done.stdout.hex() == SETUP
+
+
 OFFER = {
     "ProtocolNamespace": "x",
     "VersionNumberMajor": 0,
@@ -79,6 +118,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     "value of another kind": (offering(Priority=1.5), "1.5 is no int"),
     "half a character": (offering(ProtocolNamespace="\ud800"), "surrogate"),
     "unknown element": (offering(Colour="red"), "Colour is not known here"),
+    "line without content": (line(content=None), '"content" is no object'),
+    "line with an error": (line(error="cut short"), "could not be decoded: cut short"),
+    "line of no payload type": (line(payload_type="x"), "invalid literal"),
     "huge value": (offering(Priority="9" * 100_000), "is no int"),
 }
 
