@@ -25,6 +25,7 @@ class Tolerance(StrEnum):
     EMPTY_AS_END_ELEMENT = "empty-as-end-element"
     STRING_TABLE_HIT = "string-table-hit"
     OVER_LONG_INTEGER = "over-long-integer"
+    TYPED_FRAGMENT = "typed-fragment"  # with the content of one type, not relaxed
 
 
 class PathedError(Exception):

@@ -12,12 +12,14 @@ from pilothat.errors import PeerError
 from pilothat.exi.bits import BitReader, FlawError, Tolerance, UnfitError
 from pilothat.exi.decoder import decoder
 from pilothat.exi.encoder import encoder
+from pilothat.exi.grammar import State, relaxed_start
 from pilothat.exi.neutral import Json, dump, load
+from pilothat.exi.quick import Quick
 from pilothat.exi.schema import Grammar, Group, Root, Wrap, describe, is_declared
 from pilothat.exi.values import Put, Read
 
 HEADER = 0x80  # distinguishing bits 10, no options, version 1
-MOST_BYTES = 16 * 1024  # our choice: the largest legal DIN message is about 15 kB
+MOST_BYTES = 64 * 1024  # our choice: the largest legal messages we know are 20 kB
 
 __all__ = ["Codec", "ExiError", "Json", "Tolerance"]
 
@@ -38,10 +40,15 @@ class ExiError(PeerError):
 class TypeCodec:
     """Reads and writes the content of one declared class, prepared when first used."""
 
-    __slots__ = ("_cls", "_codecs", "decode", "encode", "is_ready")
+    __slots__ = ("_begin", "_cls", "_codecs", "decode", "encode", "is_ready")
 
-    def __init__(self, cls: type, codecs: Callable[[type], TypeCodec]) -> None:
-        self._cls, self._codecs = cls, codecs
+    def __init__(
+        self,
+        cls: type,
+        codecs: Callable[[type], TypeCodec],
+        begin: State | None = None,
+    ) -> None:
+        self._cls, self._codecs, self._begin = cls, codecs, begin
         self.is_ready = False
         self.decode: Read = self._first_decode
         self.encode: Put = self._first_encode
@@ -49,8 +56,8 @@ class TypeCodec:
     def prepare(self) -> None:
         """Make both functions."""
         if not self.is_ready:
-            self.decode = decoder(self._cls, self._codecs)
-            self.encode = encoder(self._cls, self._codecs)
+            self.decode = decoder(self._cls, self._codecs, self._begin)
+            self.encode = encoder(self._cls, self._codecs, self._begin)
             self.is_ready = True
 
     def _first_decode(self, source: BitReader) -> object:
@@ -68,14 +75,20 @@ class Codec:
     def __init__(self, grammar: Grammar, *, most_bytes: int = MOST_BYTES) -> None:
         self.grammar = grammar
         self._most_bytes = most_bytes
-        self._width = grammar.global_elements.bit_length()
-        self._by_code = {root.code: root for root in grammar.roots}
-        self._by_class = {root.cls: root for root in grammar.roots}
+        self._documents = _Start(grammar.global_elements.bit_length(), grammar.roots)
+        names = grammar.element_names
+        self._fragments = _Start((names + 1).bit_length(), grammar.fragments)
+        self._fragment_end = names + 1
+        self.quick = Quick(grammar, HEADER)
         self._types: dict[type, TypeCodec] = {}
+        self._relaxed: dict[Root, TypeCodec] = {}
 
     def prepare(self) -> None:
         """Prepare all types now, not each when it is first used."""
-        waiting = [root.cls for root in self.grammar.roots]
+        roots = self.grammar.roots + self.grammar.fragments
+        for root in roots:
+            self._content(root).prepare()
+        waiting = [root.cls for root in roots]
         done: dict[type, None] = {}
         while waiting:
             cls = waiting.pop()
@@ -89,15 +102,21 @@ class Codec:
 
         Raises ValueError, with the path of the element, for a value that does not fit.
         """
-        found = self._root_of(root)
-        stream = HEADER << self._width | found.code
-        try:
-            stream = self._type(found.cls).encode(stream, root)
-        except UnfitError as unfit:
-            raise ValueError(_told(found.name, unfit)) from None
-        bits = stream.bit_length()  # the header's first bit is 1
-        fill = -bits % 8
-        return (stream << fill).to_bytes((bits + fill) // 8, "big")
+        octets = self.quick.encode(root)
+        if octets is not None:
+            return octets
+        found = self._documents.root_of(root, self.grammar.name)
+        return _filled(self._put(found, self._documents.width, root))
+
+    def encode_fragment(self, value: object, name: str = "") -> bytes:
+        """Return the octets of one element as a signature covers them.
+
+        name: of the element, where several have the same type. Raises like ``encode``.
+        """
+        found = self._fragments.root_of(value, self.grammar.name, name)
+        width = self._fragments.width
+        stream = self._put(found, width, value) << width | self._fragment_end
+        return _filled(stream)
 
     def decode(self, data: bytes) -> object:
         """Return the message; raises ExiError, and nothing else, if there is none."""
@@ -105,24 +124,40 @@ class Codec:
 
     def decode_with_notes(self, data: bytes) -> tuple[object, tuple[Tolerance, ...]]:
         """Return the message, and the tolerances it needed."""
-        if len(data) > self._most_bytes:
-            reason = f"{len(data)} octets, at most {self._most_bytes} allowed"
-            raise ExiError(reason, path="", bit=0)
-        source = BitReader(data)
-        try:
-            root = self._read(source)
-        except FlawError as flaw:
-            raise ExiError(flaw.reason, path=flaw.path(), bit=source.bit) from None
-        _note_rest(source)
-        return root, tuple(source.notes)
+        if len(data) <= self._most_bytes:
+            message = self.quick.decode(data)
+            if message is not None:
+                return message, ()
+        return self._decode(data, self._read)
 
-    def to_json(self, root: object) -> dict[str, Json]:
-        """Return the neutral JSON of a message: one key, the root element."""
-        return {self._root_of(root).name: dump(root)}
+    def decode_fragment(self, data: bytes) -> object:
+        """Return the element of a fragment; raises ExiError, and nothing else."""
+        return self.decode_fragment_with_notes(data)[0]
+
+    def decode_fragment_with_notes(
+        self, data: bytes
+    ) -> tuple[object, tuple[Tolerance, ...]]:
+        """Return the element of a fragment, and the tolerances it needed."""
+        try:
+            return self._decode(data, self._read_fragment)
+        except ExiError as error:
+            if not self._relaxed:
+                raise
+            try:
+                return self._decode(data, self._read_typed_fragment)
+            except ExiError:
+                raise error from None
+
+    def to_json(self, root: object, name: str = "") -> dict[str, Json]:
+        """Return the neutral JSON of a message or fragment: one key, the element."""
+        starts = self._documents if not name else self._fragments
+        if type(root) not in starts.by_class:
+            starts = self._fragments
+        return {starts.root_of(root, self.grammar.name, name).name: dump(root)}
 
     def from_json(self, found: Mapping[str, object]) -> object:
         """Return the message of neutral JSON; raises ValueError if it is none."""
-        for root in self.grammar.roots:
+        for root in self.grammar.roots + self.grammar.fragments:
             if list(found) == [root.name]:
                 try:
                     return load(root.cls, found[root.name])
@@ -130,32 +165,113 @@ class Codec:
                     raise ValueError(_told(root.name, unfit)) from None
         raise ValueError(f"{', '.join(found)}: no message of {self.grammar.name}")
 
-    def _root_of(self, message: object) -> Root:
-        root = self._by_class.get(type(message))
-        if root is None:
-            name = type(message).__name__
-            raise ValueError(f"{name}: no message of {self.grammar.name}")
-        return root
+    def _put(self, root: Root, width: int, value: object) -> int:
+        try:
+            stream = HEADER << width | root.code
+            return self._content(root).encode(stream, value)
+        except UnfitError as unfit:
+            raise ValueError(_told(root.name, unfit)) from None
+
+    def _decode(self, data: bytes, read: Read) -> tuple[object, tuple[Tolerance, ...]]:
+        if len(data) > self._most_bytes:
+            reason = f"{len(data)} octets, at most {self._most_bytes} allowed"
+            raise ExiError(reason, path="", bit=0)
+        source = BitReader(data)
+        try:
+            root = read(source)
+        except FlawError as flaw:
+            raise ExiError(flaw.reason, path=flaw.path(), bit=source.bit) from None
+        _note_rest(source)
+        return root, tuple(source.notes)
 
     def _read(self, source: BitReader) -> object:
-        header = source.take(8)
-        if header != HEADER:
-            raise FlawError(f"header {header:#04x} instead of {HEADER:#04x}")
-        code = source.take(self._width)
-        root = self._by_code.get(code)
-        if root is None:
-            raise FlawError(f"global element {code} is no message")
-        try:
-            return self._type(root.cls).decode(source)
-        except FlawError as flaw:
-            flaw.names.append(root.name)
-            raise
+        root = self._documents.read(source)
+        return _read_content(source, root, self._type(root.cls))
+
+    def _read_fragment(self, source: BitReader) -> object:
+        root = self._fragments.read(source)
+        value = _read_content(source, root, self._content(root))
+        self._read_end(source)
+        return value
+
+    def _read_typed_fragment(self, source: BitReader) -> object:
+        """Read a fragment with relaxed content as others write it: without."""
+        root = self._fragments.read(source)
+        value = _read_content(source, root, self._type(root.cls))
+        self._read_end(source)
+        source.notes.append(Tolerance.TYPED_FRAGMENT)
+        return value
+
+    def _read_end(self, source: BitReader) -> None:
+        if source.take(self._fragments.width) != self._fragment_end:
+            raise FlawError("the fragment does not end here")
+
+    def _content(self, root: Root) -> TypeCodec:
+        """Return what reads and writes the content of a root."""
+        if root.relaxed is None:
+            return self._type(root.cls)
+        known = self._relaxed.get(root)
+        if known is None:
+            names = self.grammar.element_names
+            begin = relaxed_start(root.cls, root.relaxed, names)
+            known = self._relaxed[root] = TypeCodec(root.cls, self._type, begin)
+        return known
 
     def _type(self, cls: type) -> TypeCodec:
         known = self._types.get(cls)
         if known is None:
             known = self._types[cls] = TypeCodec(cls, self._type)
         return known
+
+
+class _Start:
+    """What a document or a fragment may begin with."""
+
+    def __init__(self, width: int, roots: tuple[Root, ...]) -> None:
+        self.width = width
+        self.by_code = {root.code: root for root in roots}
+        self.by_class: dict[type, list[Root]] = {}
+        for root in roots:
+            self.by_class.setdefault(root.cls, []).append(root)
+
+    def root_of(self, value: object, grammar: str, name: str = "") -> Root:
+        """Return the element a value is; raises ValueError if there is none."""
+        cls = type(value)
+        known = self.by_class.get(cls, [])
+        found = [root for root in known if not name or root.name == name]
+        if not found:
+            told = f"{cls.__name__} {name}".rstrip()
+            raise ValueError(f"{told}: no message of {grammar}")
+        if len(found) > 1:
+            names = ", ".join(root.name for root in found)
+            raise ValueError(f"{cls.__name__}: say which of {names} it is")
+        return found[0]
+
+    def read(self, source: BitReader) -> Root:
+        """Read the header and the first event code."""
+        header = source.take(8)
+        if header != HEADER:
+            raise FlawError(f"header {header:#04x} instead of {HEADER:#04x}")
+        code = source.take(self.width)
+        root = self.by_code.get(code)
+        if root is None:
+            raise FlawError(f"element {code} is no message")
+        return root
+
+
+def _read_content(source: BitReader, root: Root, content: TypeCodec) -> object:
+    try:
+        return content.decode(source)
+    except FlawError as flaw:
+        flaw.names.append(root.name)
+        raise
+
+
+def _filled(stream: int) -> bytes:
+    """Return the octets of a stream that begins with the header."""
+    bits = stream.bit_length()  # the header's first bit is 1
+    fill = -bits % 8
+    return (stream << fill).to_bytes((bits + fill) // 8, "big")
 
 
 def _note_rest(source: BitReader) -> None:

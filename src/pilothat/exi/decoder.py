@@ -44,10 +44,10 @@ class _Place:
         self.text: Option | None = None  # may be empty as the end of the element
 
 
-def decoder(cls: type, child: Child) -> Read:
+def decoder(cls: type, child: Child, begin: State | None = None) -> Read:
     """Return what reads the content of a declared class."""
     builder = _Builder(child)
-    first = builder.place(start(cls))
+    first = builder.place(begin or start(cls))
     lists = [f.attribute for f in describe(cls) if f.is_list]
 
     def decode(source: BitReader) -> object:
@@ -80,14 +80,14 @@ def _walk(
             name, attribute, read, after, full, limit = place.rows[code]
             if read is None:
                 return
-            value = read(source)
-            name = ""
             if full is None:
-                found[attribute] = value
+                found[attribute] = read(source)
                 place = after
             else:
-                entries[attribute].append(value)
+                name = f"{name}[{len(entries[attribute])}]"
+                entries[attribute].append(read(source))
                 place = full if len(entries[attribute]) == limit else after
+            name = ""
     except FlawError as flaw:
         flaw.names.append(name)
         raise

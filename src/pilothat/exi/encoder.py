@@ -65,9 +65,9 @@ class _Slot(NamedTuple):
     puts_none: bool
 
 
-def encoder(cls: type, child: Child) -> Put:
+def encoder(cls: type, child: Child, begin: State | None = None) -> Put:
     """Return what appends the content of a declared class."""
-    first = _Builder(child).place(start(cls))
+    first = _Builder(child).place(begin or start(cls))
     slots = _slots(cls)
     parts_of = _getter([slot.attribute for slot in slots])
 
@@ -79,7 +79,8 @@ def encoder(cls: type, child: Child) -> Put:
             for slot, part in zip(slots, parts_of(value), strict=True):
                 name, attribute, is_list, puts_none = slot
                 if is_list:
-                    stream, place = _put_list(stream, place, attribute, part)
+                    name = ""
+                    stream, place = _put_list(stream, place, slot, part)
                 elif part is not None or puts_none:
                     row = place[attribute]
                     stream, place = row.put(stream, part), row.after
@@ -95,22 +96,28 @@ def encoder(cls: type, child: Child) -> Put:
 
 
 def _put_list(
-    stream: int, place: _Place, attribute: str, entries: object
+    stream: int, place: _Place, slot: _Slot, entries: object
 ) -> tuple[int, _Place]:
     """Append a list; return the stream and the place behind it."""
-    if not isinstance(entries, tuple):
-        raise UnfitError(f"{type(entries).__name__} instead of a tuple")
     count = 0
-    for first in range(0, len(entries), PIECE):
-        part = 1
-        for entry in entries[first : first + PIECE]:
-            row = place[attribute]
-            part = row.put(part, entry)
-            count += 1
-            place = row.after
-            if row.full is not None and count == row.limit:
-                place = row.full
-        stream = join(stream, part)
+    if not isinstance(entries, tuple):
+        unfit = UnfitError(f"{type(entries).__name__} instead of a tuple")
+        unfit.names.append(slot.name)
+        raise unfit
+    try:
+        for first in range(0, len(entries), PIECE):
+            part = 1
+            for entry in entries[first : first + PIECE]:
+                row = place[slot.attribute]
+                part = row.put(part, entry)
+                count += 1
+                place = row.after
+                if row.full is not None and count == row.limit:
+                    place = row.full
+            stream = join(stream, part)
+    except UnfitError as unfit:
+        unfit.names.append(f"{slot.name}[{count}]")
+        raise
     return stream, place
 
 

@@ -25,6 +25,7 @@ from pilothat.exi.schema import (
     Kind,
     Markup,
     Refused,
+    Relaxed,
     Wrap,
     describe,
     markup,
@@ -110,6 +111,30 @@ def items(cls: type) -> tuple[Item, ...]:
 def start(cls: type) -> State:
     """Return the first state of the content of a declared class."""
     return _Builder(items(cls), markup(cls)).begin(0)
+
+
+def relaxed_start(cls: type, relaxed: Relaxed, element_names: int) -> State:
+    """Return the first state of a fragment with relaxed content.
+
+    Every attribute and every element of the schema set has a code here; only the
+    attributes and the text of the class are spoken, each once.
+    """
+    options = [option for item in items(cls) for option in item.options]
+    spoken = {o.name: o for o in options if o.form is Form.ATTRIBUTE}
+    text = next(o for o in options if o.form is Form.TEXT)
+    elements = [Production(_ANYTHING)] * (element_names + 1)
+    last = State([*elements, END, Production(_CHARACTERS)])
+
+    def state(names: frozenset[str]) -> State:
+        """Return the state in which the attributes of these names may still come."""
+        made = State([Production(_ANYTHING)] * (relaxed.attribute_names + 1))
+        for name, code in relaxed.codes:
+            if name in names:
+                made.productions[code] = Production(spoken[name], state(names - {name}))
+        made.productions += [*elements, Production(_ANYTHING), Production(text, last)]
+        return made
+
+    return state(frozenset(spoken))
 
 
 class _Builder:

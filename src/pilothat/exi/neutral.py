@@ -7,7 +7,7 @@ group under its own name, an enumeration as its literal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from pilothat.exi.bits import UnfitError
@@ -137,7 +137,7 @@ def _load_field(f: Field, rest: dict[str, object], parts: dict[str, object]) -> 
             _load_member(f, f.mark, rest, parts)
         case _ if key(f) in rest:
             found = rest.pop(key(f))
-            parts[f.attribute] = _within(key(f), lambda: _load_entries(f, found))
+            parts[f.attribute] = _load_entries(f, found)
 
 
 def _load_member(
@@ -146,20 +146,23 @@ def _load_member(
     name = next((name for name in group.members if name in rest), None)
     if name is not None:
         cls, found = group.members[name], rest.pop(name)
-        parts[f.attribute] = _within(name, lambda: load(cls, found))
+        parts[f.attribute] = _within(name, cls, found)
 
 
 def _load_entries(f: Field, found: object) -> object:
     if not f.is_list:
-        return load(f.kind, found)
+        return _within(key(f), f.kind, found)
     if not isinstance(found, list):
-        raise UnfitError("a list is expected")
-    return tuple([load(f.kind, entry) for entry in found])
+        unfit = UnfitError("a list is expected")
+        unfit.names.append(key(f))
+        raise unfit
+    entries = enumerate(found)
+    return tuple([_within(f"{key(f)}[{at}]", f.kind, one) for at, one in entries])
 
 
-def _within(name: str, work: Callable[[], object]) -> object:
+def _within(name: str, kind: Kind, found: object) -> object:
     try:
-        return work()
+        return load(kind, found)
     except UnfitError as unfit:
         unfit.names.append(name)
         raise

@@ -66,17 +66,19 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string of at most ``longest`` code points."""
+    """A string of ``shortest`` to ``longest`` code points."""
 
     longest: int | None = None
+    shortest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Octets, at most ``longest``. In the schema as hex digits or as base 64."""
+    """Octets, ``shortest`` to ``longest``. In the schema hex digits or base 64."""
 
     longest: int | None = None
     base64: bool = False
+    shortest: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +176,27 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Relaxed:
+    """The content of a fragment whose element name stands for several types.
+
+    Everything of the whole schema set has an event code in it.
+
+    attribute_names: how many distinct attributes the schema set has
+    codes: name and event code of the attributes that are spoken
+    """
+
+    attribute_names: int
+    codes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Root:
     """An element that may be a document, with its code among all global elements."""
 
     code: int
     name: str
     cls: type
+    relaxed: Relaxed | None = None
 
 
 @dataclass(frozen=True, slots=True)

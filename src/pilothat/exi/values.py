@@ -48,7 +48,7 @@ def reader(kind: Simple, name: str, head: int, tail: int) -> Read:
         case Boolean():
             return _read_few((False, True), head, tail)
         case Integer():
-            few = _few_integers(kind)
+            few = few_integers(kind)
             return _read_few(few, head, tail) if few else _read_many(kind, head, tail)
         case Text() | Binary():
             return _read_long(kind, name, head, tail)
@@ -61,7 +61,7 @@ def writer(kind: Simple, before: Before) -> Put:
         case Boolean():
             return _put_few(bool, range(2), before)
         case Integer():
-            few = _few_integers(kind)
+            few = few_integers(kind)
             return _put_few(int, few, before) if few else _put_many(kind, before)
         case Text():
             return _put_text(kind, before)
@@ -70,7 +70,7 @@ def writer(kind: Simple, before: Before) -> Put:
     return _put_few(kind, range(len(kind)), before)
 
 
-def _few_integers(kind: Integer) -> range:
+def few_integers(kind: Integer) -> range:
     """Return all values of an integer coded in n bits; empty if it is not."""
     if kind.low is None or kind.high is None:
         return range(0)
@@ -160,7 +160,7 @@ def _put_many(kind: Integer, before: Before) -> Put:
 
 
 def _read_long(kind: Text | Binary, name: str, head: int, tail: int) -> Read:
-    longest = kind.longest
+    shortest, longest = kind.shortest, kind.longest
     is_text = isinstance(kind, Text)
 
     def read(source: BitReader) -> object:
@@ -172,6 +172,8 @@ def _read_long(kind: Text | Binary, name: str, head: int, tail: int) -> Read:
         value = source.string(name) if is_text else source.octets(source.number())
         if longest is not None and len(value) > longest:
             raise FlawError(f"{len(value)} long, at most {longest} allowed")
+        if len(value) < shortest:
+            raise FlawError(f"{len(value)} long, at least {shortest} wanted")
         if tail and source.take(1):
             raise FlawError(UNEXPECTED)
         return value
@@ -186,13 +188,15 @@ def read_nothing(source: BitReader, *, is_text: bool) -> str | bytes:
 
 
 def _put_text(kind: Text, before: Before) -> Put:
-    longest = kind.longest
+    shortest, longest = kind.shortest, kind.longest
 
     def put(stream: int, value: object) -> int:
         if not isinstance(value, str):
             raise UnfitError(f"{value!r} is no string")
         if longest is not None and len(value) > longest:
             raise UnfitError(f"{len(value)} characters, at most {longest} allowed")
+        if len(value) < shortest:
+            raise UnfitError(f"{len(value)} characters, at least {shortest} wanted")
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise UnfitError("half a surrogate pair")
         return put_string(stream << before.width | before.code, value) << before.tail
@@ -201,13 +205,15 @@ def _put_text(kind: Text, before: Before) -> Put:
 
 
 def _put_binary(kind: Binary, before: Before) -> Put:
-    longest = kind.longest
+    shortest, longest = kind.shortest, kind.longest
 
     def put(stream: int, value: object) -> int:
         if not isinstance(value, bytes):
             raise UnfitError(f"{type(value).__name__} instead of bytes")
         if longest is not None and len(value) > longest:
             raise UnfitError(f"{len(value)} octets, at most {longest} allowed")
+        if len(value) < shortest:
+            raise UnfitError(f"{len(value)} octets, at least {shortest} wanted")
         stream = stream << before.width | before.code
         return put_octets(stream, number_octets(len(value)) + value) << before.tail
 

@@ -114,7 +114,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "two roots": (b'{"V2G_Message": 1, "x": 2}', "no root element"),
     "no content": (b'{"V2G_Message": 1}', "V2G_Message: 1 is no object"),
     "missing element": (b'{"V2G_Message": {"Body": {}}}', "V2G_Message: "),
-    "value too large": (offering(Priority=21), "AppProtocol/Priority"),
+    "value too large": (offering(Priority=21), "AppProtocol[0]/Priority"),
     "value of another kind": (offering(Priority=1.5), "1.5 is no int"),
     "half a character": (offering(ProtocolNamespace="\ud800"), "surrogate"),
     "unknown element": (offering(Colour="red"), "Colour is not known here"),

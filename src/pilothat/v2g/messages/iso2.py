@@ -16,6 +16,7 @@ from pilothat.exi.schema import (
     Grammar,
     Group,
     Long,
+    Relaxed,
     Root,
     Short,
     Text,
@@ -647,6 +648,6 @@ GRAMMAR = Grammar(
         Root(121, "MeteringReceiptReq", MeteringReceiptReq),
         Root(174, "SalesTariff", SalesTariff),
         Root(208, "SignedInfo", SignedInfo),
-        Root(236, "eMAID", Emaid),
+        Root(236, "eMAID", Emaid, Relaxed(10, (("Id", 4),))),
     ),
 )
