@@ -83,6 +83,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=sorted(SCHEMAS),
         help="grammar of the messages, whatever the handshake says",
     )
+    parser.add_argument(
+        "--fragment",
+        action="store_true",
+        help="messages by themselves are EXI fragments, of the grammar of --protocol",
+    )
     forms = parser.add_mutually_exclusive_group()
     for form, about in (
         ("line", "what matters, one line a message"),
@@ -111,6 +116,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.fragment and options.protocol is None:
+        raise ConfigError("needs --protocol", where="--fragment")
     if options.plot is not None:
         plot.check(options.plot)
     left, trace = Left(), Trace()
@@ -131,7 +138,7 @@ def _show(
     options: argparse.Namespace, found: Recorded, form: Form, trace: Trace
 ) -> tuple[int, bool]:
     """Print all messages; return how many, and whether all could be read."""
-    ear = Ear(options.protocol)
+    ear = Ear(options.protocol, hears_fragments=options.fragment)
     count, is_good = 0, True
     try:
         for piece in found.pieces:
@@ -179,7 +186,7 @@ def _found(options: argparse.Namespace, left: Left, stack: ExitStack) -> Recorde
     """Return what the input holds. Raises ConfigError."""
     source: str = options.input
     text = digits(source)
-    if text and not text.strip(hexdigits) and not Path(source).is_file():
+    if text and not text.strip(hexdigits) and not _is_file(source):
         return Recorded(of_hex(text), is_talk=False, has_clock=False)
     try:
         opened = _opened(source, stack)
@@ -208,6 +215,13 @@ def _with_keys(
         complain("--keylog", f"tshark is missing. {tshark.INSTALL}")
         return of_capture(source, left)
     return of_capture(source, left, tshark.decrypted(path, options.keylog))
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).is_file()
+    except OSError:  # longer than a name may be
+        return False
 
 
 def _opened(source: str, stack: ExitStack) -> BufferedReader:

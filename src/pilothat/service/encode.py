@@ -8,7 +8,10 @@ The input is a file or - (standard input) with one message or many, one after th
 other: either bare, with one key, the root element; or as `pilothat decode --json`
 prints them, with "content", "protocol" and "payload_type". Elements stand by their wire
 names, octets in hex. Without --protocol the line or else the root element tells the
-grammar.
+grammar. With --fragment elements are encoded by themselves, as a signature covers them:
+
+    pilothat decode --fragment --protocol xmldsig 808112... | pilothat encode --fragment
+
 Exit code 1 if anything could not be encoded.
 """
 
@@ -51,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--v2gtp", action="store_true", help="put the V2GTP header in front"
     )
     parser.add_argument(
+        "--fragment", action="store_true", help="elements by themselves, not messages"
+    )
+    parser.add_argument(
         "--binary", action="store_true", help="write octets instead of lines of hex"
     )
 
@@ -65,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
             if message is None:
                 left_out += 1
                 continue
-            exi = encoded(message)
+            exi = encoded(message, is_fragment=options.fragment)
             octets = pack(message.payload_type, exi) if options.v2gtp else exi
         except (ValueError, RecursionError) as error:
             is_good = False
@@ -110,10 +116,13 @@ def _message(found: object, protocol: str | None) -> Message | None:
     return Message(content, chosen, int(kind, 16) if kind else usual)
 
 
-def encoded(message: Message) -> bytes:
-    """Return the octets of a message. Raises ValueError."""
+def encoded(message: Message, *, is_fragment: bool = False) -> bytes:
+    """Return the octets of a message, or of an element alone. Raises ValueError."""
     chosen = codec(message.protocol)
-    return chosen.encode(chosen.from_json(message.content))
+    value = chosen.from_json(message.content)
+    if is_fragment:
+        return chosen.encode_fragment(value, next(iter(message.content)))
+    return chosen.encode(value)
 
 
 def _put(octets: bytes, *, is_binary: bool) -> None:
@@ -127,7 +136,8 @@ def _protocol_of(found: Mapping[str, object]) -> str:
     """Return the first protocol that has the root element."""
     for protocol in SCHEMAS:
         grammar = codec(protocol).grammar
-        if any(list(found) == [root.name] for root in grammar.roots):
+        roots = (*grammar.roots, *grammar.fragments)
+        if any(list(found) == [root.name] for root in roots):
             return protocol
     raise ValueError(f"{', '.join(found)}: no root element of any protocol")
 

@@ -104,10 +104,14 @@ class Ear:
     """Takes pieces in the order of time; tells what they say.
 
     protocol: what to read messages as, whatever was agreed on; None to follow that
+    hears_fragments: what stands by itself is an EXI fragment of that protocol
     """
 
-    def __init__(self, protocol: str | None = None) -> None:
+    def __init__(
+        self, protocol: str | None = None, *, hears_fragments: bool = False
+    ) -> None:
         self._fixed = protocol
+        self._hears_fragments = hears_fragments
         self._conversations: dict[int, _Conversation] = {}
         self._macs: dict[bytes, Side] = {}
 
@@ -125,6 +129,8 @@ class Ear:
         return Told(piece=piece, name=piece.layer.upper())
 
     def _message(self, piece: Piece) -> Told:
+        if self._hears_fragments and self._fixed is not None and piece.is_alone:
+            return _fragment(piece, self._fixed)
         conversation = self._conversations.setdefault(piece.stream, _Conversation())
         if len(self._conversations) > MOST_STREAMS:
             del self._conversations[next(iter(self._conversations))]
@@ -146,6 +152,23 @@ class Ear:
 
 def _from(told: Told, sender: Side | None) -> Told:
     return replace(told, piece=replace(told.piece, sender=sender))
+
+
+def _fragment(piece: Piece, protocol: str) -> Told:
+    """Return the element that was encoded by itself, as a signature covers it."""
+    grammar = codec(protocol)
+    try:
+        value, tolerances = grammar.decode_fragment_with_notes(piece.data)
+    except ExiError as error:
+        return Told(piece=piece, protocol=protocol, error=str(error))
+    content = grammar.to_json(value)
+    return Told(
+        piece=piece,
+        protocol=protocol,
+        name=_name(content),
+        content=content,
+        tolerances=tolerances,
+    )
 
 
 class _Choice(NamedTuple):

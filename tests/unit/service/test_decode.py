@@ -203,6 +203,21 @@ def test_garbage_is_refused_in_lines_without_control_codes(seed: int) -> None:
     assert done.err.replace("\n", "").isprintable()
 
 
+def test_hex_may_be_longer_than_a_file_name() -> None:
+    done = ran("decode", SETUP + "00" * 3000)
+    assert json.loads(done.out) == SETUP_FOUND
+
+
+def test_fragment_needs_a_grammar() -> None:
+    done = ran("decode", "--fragment", SETUP)
+    assert (done.code, done.err) == (2, "pilothat: --fragment: needs --protocol\n")
+
+
+def test_broken_fragment_is_told() -> None:
+    done = ran("decode", "--fragment", "--protocol", "xmldsig", "80ff")
+    assert (done.code, done.out) == (1, "")
+
+
 def test_reader_that_goes_away_is_no_traceback() -> None:
     done = ran_into_a_closed_pipe("decode", SETUP)
     assert (done.code, done.err) == (1, "")

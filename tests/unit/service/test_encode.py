@@ -78,6 +78,35 @@ def test_lines_of_other_layers_are_left_out_and_counted() -> None:
     assert done.err == ("pilothat: note: 2 lines that hold no V2G message left out\n")
 
 
+SIGNED = {
+    "iso2": {"AuthorizationReq": {"@Id": "ID1"}},
+    "iso20-common": {"PriceLevelSchedule": {
+        "@Id": "ID1",
+        "TimeAnchor": 0,
+        "PriceScheduleID": 1,
+        "NumberOfPriceLevels": 1,
+        "PriceLevelScheduleEntries": {
+            "PriceLevelScheduleEntry": [{"Duration": 60, "PriceLevel": 1}]
+        },
+    }},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("protocol", SIGNED)
+def test_element_by_itself_becomes_a_fragment_and_comes_back(protocol: str) -> None:
+    given = json.dumps(SIGNED[protocol]).encode()
+    done = ran("encode", "--fragment", "--protocol", protocol, stdin=given)
+    assert (done.code, done.err) == (0, "")
+    again = ran("decode", "--fragment", "--protocol", protocol, done.out.strip())
+    assert json.loads(again.out) == SIGNED[protocol]
+
+
+def test_message_is_no_fragment() -> None:
+    done = ran("encode", "--fragment", stdin=json.dumps(decoded(SETUP)).encode())
+    assert (done.code, done.out) == (1, "")
+    assert "V2G_Message" in done.err
+
+
 def test_octets_are_written_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "line.json"
     path.write_bytes(line())
