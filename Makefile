@@ -7,7 +7,7 @@ seed   ?= 1
 args   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all test-net lint format bench sim docs clean
+.PHONY: help setup demo run test test-all test-net lint format bench fuzz sim docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,11 @@ format: $(STAMP) ## format the code
 
 bench: $(STAMP) ## measure: ratios and percentiles of one run
 	@$(BIN)/python -m tests.bench $(args)
+
+fuzz: $(STAMP) ## a million damaged inputs to the codec, then a minute of guided fuzzing
+	@PILOTHAT_FUZZ=1000000 $(BIN)/pytest -n auto tests/fuzz $(args)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/pip install --disable-pip-version-check -q atheris
+	@$(BIN)/python -m tests.fuzz.atheris_exi -max_total_time=60 -max_len=4096
 
 sim: $(STAMP) ## one seeded session with random faults: make sim seed=7
 	@$(BIN)/pilothat sim --first $(seed) --seeds 1 --faults $(args)

@@ -72,14 +72,25 @@ class TypeCodec:
 class Codec:
     """Encodes and decodes the messages of one grammar."""
 
-    def __init__(self, grammar: Grammar, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        grammar: Grammar,
+        *,
+        most_bytes: int = MOST_BYTES,
+        is_precise: bool = False,
+    ) -> None:
+        """Make the codec of a grammar.
+
+        most_bytes: longer inputs are refused
+        is_precise: never take the quick way (to compare the two)
+        """
         self.grammar = grammar
         self._most_bytes = most_bytes
         self._documents = _Start(grammar.global_elements.bit_length(), grammar.roots)
         names = grammar.element_names
         self._fragments = _Start((names + 1).bit_length(), grammar.fragments)
         self._fragment_end = names + 1
-        self.quick = Quick(grammar, HEADER)
+        self.quick = None if is_precise else Quick(grammar, HEADER)
         self._types: dict[type, TypeCodec] = {}
         self._relaxed: dict[Root, TypeCodec] = {}
 
@@ -95,6 +106,8 @@ class Codec:
             if cls not in done:
                 done[cls] = None
                 self._type(cls).prepare()
+                if self.quick:
+                    self.quick.prepare(cls)
                 waiting += _parts(cls)
 
     def encode(self, root: object) -> bytes:
@@ -102,8 +115,8 @@ class Codec:
 
         Raises ValueError, with the path of the element, for a value that does not fit.
         """
-        octets = self.quick.encode(root)
-        if octets is not None:
+        octets = self.quick and self.quick.encode(root)
+        if octets:
             return octets
         found = self._documents.root_of(root, self.grammar.name)
         return _filled(self._put(found, self._documents.width, root))
@@ -124,7 +137,7 @@ class Codec:
 
     def decode_with_notes(self, data: bytes) -> tuple[object, tuple[Tolerance, ...]]:
         """Return the message, and the tolerances it needed."""
-        if len(data) <= self._most_bytes:
+        if self.quick and len(data) <= self._most_bytes:
             message = self.quick.decode(data)
             if message is not None:
                 return message, ()

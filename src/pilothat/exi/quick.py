@@ -25,6 +25,11 @@ class Quick:
         self._by_code = {root.code: root.cls for root in grammar.roots}
         self._codes = {root.cls: root.code for root in grammar.roots}
 
+    def prepare(self, cls: type) -> None:
+        """Make both functions of a class now, not when they are first called."""
+        self.reads.make(cls)
+        self.writes.make(cls)
+
     def encode(self, message: object) -> bytes | None:
         """Return the octets of a message; None if it is not plain."""
         cls = message.__class__
