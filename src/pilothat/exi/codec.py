@@ -6,7 +6,7 @@ What others write and we only read (``Tolerance``) is noted, all else is refused
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from pilothat.errors import PeerError
 from pilothat.exi.bits import BitReader, FlawError, Tolerance, UnfitError
@@ -96,6 +96,11 @@ class Codec:
 
     def prepare(self) -> None:
         """Prepare all types now, not each when it is first used."""
+        for _ in self.preparing():
+            pass
+
+    def preparing(self) -> Iterator[None]:
+        """Prepare all types in steps of a few milliseconds: one with each ``next``."""
         roots = self.grammar.roots + self.grammar.fragments
         for root in roots:
             self._content(root).prepare()
@@ -108,6 +113,7 @@ class Codec:
                 self._type(cls).prepare()
                 if self.quick:
                     self.quick.prepare(cls)
+                yield
                 waiting += _parts(cls)
 
     def encode(self, root: object) -> bytes:

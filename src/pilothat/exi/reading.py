@@ -34,32 +34,8 @@ from pilothat.exi.schema import (
 from pilothat.exi.source import Names, Numbered, Source, is_inlined
 from pilothat.exi.values import few_integers
 
-WINDOW_BYTES = 4096  # what V holds at most
-LOW_BITS = WINDOW_BYTES * 4  # then a list loads more
+MOST_BYTES = 4096  # of an input: V is one integer, and shifting it takes its length
 MANY_OPTIONS = 3  # more of them are chosen by a table
-
-
-class Window:
-    """The input behind what ``V`` holds."""
-
-    __slots__ = ("_data", "_loaded")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._loaded = 0
-
-    def load(self, value: int, left: int) -> tuple[int, int]:
-        """Return ``V`` and ``p`` with more of the input."""
-        more = self._data[self._loaded : self._loaded + WINDOW_BYTES]
-        self._loaded += len(more)
-        kept = value & (1 << left) - 1
-        bits = len(more) * 8
-        return kept << bits | int.from_bytes(more, "big"), left + bits
-
-    @property
-    def remaining(self) -> int:
-        """Octets that were not loaded."""
-        return len(self._data) - self._loaded
 
 
 def read_number(value: int, left: int, octet: int, longest: int) -> tuple[int, int]:
@@ -80,12 +56,12 @@ KNOWN: Mapping[str, object] = {"read_number": read_number, "new": object.__new__
 
 
 def source_of(cls: type, names: Names) -> str:
-    """Return the source of ``read(V, p, r)``, which returns value, V and p."""
+    """Return the source of ``read(V, p)``, which returns the value and p."""
     reader = _Reader(names)
     made = reader.content(cls, "")
     reader.flush()
-    reader.source.add(f"return {made}, V, p")
-    return reader.source.text("def read(V, p, r):")
+    reader.source.add(f"return {made}, p")
+    return reader.source.text("def read(V, p):")
 
 
 class _Reader:
@@ -233,7 +209,7 @@ class _Reader:
         self.source.add(
             f"f = {self._names.table(rows)}.get({key})",
             "if f is None: raise ValueError",
-            f"{target}, V, p = f(V, p, r)",
+            f"{target}, p = f(V, p)",
         )
 
     def _list(
@@ -250,7 +226,6 @@ class _Reader:
             again, full = numbered.after(again, option)
         source.add(f"{name}_ = []")
         with source.block("while True:"):
-            source.add(f"if p < {LOW_BITS} and r.remaining: V, p = r.load(V, p)")
             self._option(option, "e")
             self.flush()
             source.add(f"{name}_.append(e)")
@@ -284,8 +259,8 @@ class _Reader:
             self.source.add(f"{target} = {made}")
         elif isinstance(kind, type):
             self.flush()
-            call = f"{self._names.function(kind)}(V, p, r)"
-            self.source.add(f"{target}, V, p = {call}")
+            call = f"{self._names.function(kind)}(V, p)"
+            self.source.add(f"{target}, p = {call}")
 
     def _wrapped(self, group: Group, target: str) -> None:
         """Write what reads an element with one optional member of a group inside."""

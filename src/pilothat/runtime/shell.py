@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pilothat.faults import Fault
 from pilothat.guard import SAFE, GuardFact, Lease, PilotFact, Want
@@ -37,12 +38,14 @@ from pilothat.station.events import (
 )
 from pilothat.station.phases import Phase
 from pilothat.station.station import Station
+from pilothat.v2g.messages import codec
 
 log = logging.getLogger("pilothat")
 
 RENEW_S = 0.05  # of a lease that lasts 250 ms
 IDLE_RENEW_S = 0.12  # while nothing is on
 WATCH_S = 1.0  # how often the interface is looked at
+WARM_S = 0.05  # between two steps of warming up
 STOP_S = 20.0  # an ordered stop takes no longer
 
 
@@ -82,6 +85,7 @@ class Shell:
         self._over = asyncio.Event()
         self._exit_code = 0
         self._doers = self._table()
+        self._warming = chain(codec("app").preparing(), codec("din").preparing())
 
     async def run(self) -> int:
         """Charge cars until ``stop``; return the exit code."""
@@ -91,6 +95,7 @@ class Shell:
         loop.add_reader(ports.sdp, self._hear_sdp)
         self._renew()
         self._watch()
+        self._warm_up()
         try:
             await self._over.wait()
         finally:
@@ -100,6 +105,16 @@ class Shell:
             if self._timer:
                 self._timer.cancel()
         return self._exit_code
+
+    def _warm_up(self) -> None:
+        """Make the codec's functions while nothing happens, a few milliseconds each.
+
+        Made when first needed, they would hold up the first messages of a session.
+        """
+        for _ in self._warming:
+            if not self._over.is_set():
+                self._loop.call_later(WARM_S, self._warm_up)
+            return
 
     async def ready(self) -> None:
         """Wait until a car may come."""
