@@ -10,6 +10,7 @@ are first brought into octets and appended in one step.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 WINDOW_BYTES = 128  # our choice: nearly every message of a session fits
@@ -49,12 +50,38 @@ class UnfitError(PathedError, ValueError):
     """A value cannot be encoded."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is read at most, whatever a schema allows. Our choice, all of it.
+
+    Nesting needs no limit: no type of V2G holds itself, so the schema is the limit.
+
+    octets: of a whole message; the largest legal ones we know are 20 kB
+    entries: of one list
+    length: characters of one string, octets of one binary
+    """
+
+    octets: int = 64 * 1024
+    entries: int = 16 * 1024
+    length: int = 32 * 1024
+
+
 class BitReader:
     """Reads one stream; raises FlawError at its end."""
 
-    __slots__ = ("_data", "_loaded", "_strings", "_table", "left", "notes", "value")
+    __slots__ = (
+        "_data",
+        "_loaded",
+        "_strings",
+        "_table",
+        "left",
+        "limits",
+        "notes",
+        "value",
+    )
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self._data = data
         self._loaded = min(len(data), WINDOW_BYTES)  # octets
         self.value = int.from_bytes(data[: self._loaded], "big")
@@ -96,6 +123,7 @@ class BitReader:
         """Read octets, not aligned. Raises FlawError before it allocates."""
         if count * 8 > self.remaining:
             raise FlawError(f"{count} octets announced, {self.remaining // 8} left")
+        self._check(count)
         if count * 8 <= self.left:
             self.left -= count * 8
             number = self.value >> self.left & (1 << count * 8) - 1
@@ -148,9 +176,14 @@ class BitReader:
         self.notes.append(Tolerance.STRING_TABLE_HIT)
         return table[index]
 
+    def _check(self, length: int) -> None:
+        if length > self.limits.length:
+            raise FlawError(f"{length} long, at most {self.limits.length} allowed")
+
     def _new_string(self, count: int) -> str:
         if count * 8 > self.remaining:
             raise FlawError(f"{count} characters announced, {self.remaining // 8} left")
+        self._check(count)
         mark = self.value, self.left, self._loaded
         raw = self.octets(count)
         if raw.isascii():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from pilothat.errors import PeerError
-from pilothat.exi.bits import BitReader, FlawError, Tolerance, UnfitError
+from pilothat.exi.bits import BitReader, FlawError, Limits, Tolerance, UnfitError
 from pilothat.exi.decoder import decoder
 from pilothat.exi.encoder import encoder
 from pilothat.exi.grammar import State, relaxed_start
@@ -19,9 +19,8 @@ from pilothat.exi.schema import Grammar, Group, Root, Wrap, describe, is_declare
 from pilothat.exi.values import Put, Read
 
 HEADER = 0x80  # distinguishing bits 10, no options, version 1
-MOST_BYTES = 64 * 1024  # our choice: the largest legal messages we know are 20 kB
 
-__all__ = ["Codec", "ExiError", "Json", "Tolerance"]
+__all__ = ["Codec", "ExiError", "Json", "Limits", "Tolerance"]
 
 
 class ExiError(PeerError):
@@ -76,21 +75,22 @@ class Codec:
         self,
         grammar: Grammar,
         *,
-        most_bytes: int = MOST_BYTES,
+        limits: Limits | None = None,
         is_precise: bool = False,
     ) -> None:
         """Make the codec of a grammar.
 
-        most_bytes: longer inputs are refused
+        limits: what is read at most
         is_precise: never take the quick way (to compare the two)
         """
         self.grammar = grammar
-        self._most_bytes = most_bytes
+        self._limits = limits or Limits()
         self._documents = _Start(grammar.global_elements.bit_length(), grammar.roots)
         names = grammar.element_names
         self._fragments = _Start((names + 1).bit_length(), grammar.fragments)
         self._fragment_end = names + 1
-        self.quick = None if is_precise else Quick(grammar, HEADER)
+        is_quick = limits is None and not is_precise  # it knows no other limits
+        self.quick = Quick(grammar, HEADER) if is_quick else None
         self._types: dict[type, TypeCodec] = {}
         self._relaxed: dict[Root, TypeCodec] = {}
 
@@ -114,7 +114,7 @@ class Codec:
                 if self.quick:
                     self.quick.prepare(cls)
                 yield
-                waiting += _parts(cls)
+                waiting += parts(cls)
 
     def encode(self, root: object) -> bytes:
         """Return the octets of a message.
@@ -143,7 +143,7 @@ class Codec:
 
     def decode_with_notes(self, data: bytes) -> tuple[object, tuple[Tolerance, ...]]:
         """Return the message, and the tolerances it needed."""
-        if self.quick and len(data) <= self._most_bytes:
+        if self.quick:
             message = self.quick.decode(data)
             if message is not None:
                 return message, ()
@@ -192,10 +192,10 @@ class Codec:
             raise ValueError(_told(root.name, unfit)) from None
 
     def _decode(self, data: bytes, read: Read) -> tuple[object, tuple[Tolerance, ...]]:
-        if len(data) > self._most_bytes:
-            reason = f"{len(data)} octets, at most {self._most_bytes} allowed"
+        if len(data) > self._limits.octets:
+            reason = f"{len(data)} octets, at most {self._limits.octets} allowed"
             raise ExiError(reason, path="", bit=0)
-        source = BitReader(data)
+        source = BitReader(data, self._limits)
         try:
             root = read(source)
         except FlawError as flaw:
@@ -301,7 +301,7 @@ def _note_rest(source: BitReader) -> None:
         source.notes.append(Tolerance.TRAILING_OCTETS)
 
 
-def _parts(cls: type) -> list[type]:
+def parts(cls: type) -> list[type]:
     """Return the declared classes a class contains."""
     found: list[type] = []
     for f in describe(cls):

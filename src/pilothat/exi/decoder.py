@@ -8,7 +8,7 @@ only one production and its value is simple, the value's reader takes the code a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pilothat.exi.bits import BitReader, FlawError
@@ -69,7 +69,7 @@ def _walk(
     entries: Mapping[str, list[object]],
 ) -> None:
     """Read from a place to the end of the element."""
-    name = ""
+    name = attribute = ""
     try:
         while True:
             width = place.width
@@ -84,13 +84,21 @@ def _walk(
                 found[attribute] = read(source)
                 place = after
             else:
-                name = f"{name}[{len(entries[attribute])}]"
-                entries[attribute].append(read(source))
-                place = full if len(entries[attribute]) == limit else after
+                row = entries[attribute]
+                _check_room(row, source)
+                row.append(read(source))
+                place = full if len(row) == limit else after
             name = ""
     except FlawError as flaw:
+        if name and attribute in entries:
+            name = f"{name}[{len(entries[attribute])}]"
         flaw.names.append(name)
         raise
+
+
+def _check_room(row: Sequence[object], source: BitReader) -> None:
+    if len(row) == source.limits.entries:
+        raise FlawError(f"more than {len(row)} entries")
 
 
 def _take_empty_text(

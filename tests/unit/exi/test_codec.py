@@ -11,8 +11,8 @@ import pytest
 from tests.unit.exi.messages import CURRENT_DEMAND_RES, STATUS, message
 
 from pilothat.errors import PeerError
-from pilothat.exi.codec import MOST_BYTES, Codec, ExiError, Tolerance
-from pilothat.v2g.messages import codec, din, sap
+from pilothat.exi.codec import Codec, ExiError, Limits, Tolerance, parts
+from pilothat.v2g.messages import SCHEMAS, codec, din, sap
 
 DIN = codec("din")
 PATH = "V2G_Message/Body/CurrentDemandRes/"
@@ -54,11 +54,11 @@ def test_error_tells_path_bit_and_reason() -> None:
 
 def test_input_above_the_limit_is_refused_unread() -> None:
     with pytest.raises(ExiError, match="at most 65536"):
-        DIN.decode(bytes(MOST_BYTES + 1))
+        DIN.decode(bytes(Limits().octets + 1))
 
 
 def test_limit_can_be_set() -> None:
-    small = Codec(din.GRAMMAR, most_bytes=10)
+    small = Codec(din.GRAMMAR, limits=Limits(octets=10))
     with pytest.raises(ExiError, match="at most 10"):
         small.decode(DIN.encode(message(CURRENT_DEMAND_RES)))
 
@@ -278,3 +278,29 @@ def test_json_that_does_not_fit_is_refused_with_its_path(name: str) -> None:
     found, words = JSON_MISFITS[name]
     with pytest.raises(ValueError, match=words):
         DIN.from_json(found)
+
+
+def test_lists_and_texts_have_a_limit_of_ours() -> None:
+    few = Codec(sap.GRAMMAR, limits=Limits(entries=2))
+    two = sap.SupportedAppProtocolReq(app_protocol=(ENTRY,) * 2)
+    assert few.decode(few.encode(two)) == two
+    three = sap.SupportedAppProtocolReq(app_protocol=(ENTRY,) * 3)
+    with pytest.raises(ExiError, match=r"AppProtocol\[2\]: more than 2 entries"):
+        few.decode(few.encode(three))
+    short = Codec(sap.GRAMMAR, limits=Limits(length=4))
+    with pytest.raises(ExiError, match=r"ProtocolNamespace: .* long, at most 4"):
+        short.decode(short.encode(two))
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_no_type_holds_itself(name: str) -> None:
+    """So nesting is bounded by the schema."""
+    grammar = codec(name).grammar
+    roots = [root.cls for root in (*grammar.roots, *grammar.fragments)]
+    assert max(depth(cls, ()) for cls in roots) <= 12
+
+
+def depth(cls: type, around: tuple[type, ...]) -> int:
+    """Return how deep a declared class nests."""
+    assert cls not in around
+    return 1 + max((depth(part, (*around, cls)) for part in parts(cls)), default=0)
