@@ -305,8 +305,10 @@ class _Reader:
         self._bits(8, f"{target} = {{}}")
         self.flush()
         with self.source.block(f"if {target} > 127:"):
-            call = f"read_number(V, p, {target}, {longest})"
-            self.source.add(f"{target}, p = {call}")
+            self.source.add("p -= 8", "y = V >> p & 255")
+            self.source.add(f"if 0 < y < 128: {target} += (y << 7) - 128")
+            call = f"read_number(V, p + 8, {target}, {longest})"
+            self.source.add(f"else: {target}, p = {call}")
 
     def _many(self, kind: Integer, target: str) -> None:
         low, high = kind.low, kind.high

@@ -38,9 +38,7 @@ States = Sequence[tuple[int, State]]  # the ones that are possible, with their n
 
 
 def put_number(stream: int, value: int) -> int:
-    """Append an unsigned integer of more than seven bits."""
-    if value < 0x4000:
-        return stream << 16 | (value & 0x7F | 0x80) << 8 | value >> 7
+    """Append an unsigned integer of more than fourteen bits."""
     return put_octets(stream, number_octets(value))
 
 
@@ -342,18 +340,23 @@ class _Writer:
             self.flush()
             source.add("if n < 0: n = -1 - n; s |= 1")
         self.flush()
-        source.add(
-            f"s = s << 8 | {number} if {number} < 128 else put_number(s, {number})"
+        self._groups(number)
+
+    def _groups(self, number: str) -> None:
+        """Write an unsigned integer: seven bits an octet, the lowest first."""
+        two = f"({number} & 127 | 128) << 8 | {number} >> 7"
+        self.source.add(
+            f"if {number} < 128: s = s << 8 | {number}",
+            f"elif {number} < 16384: s = s << 16 | {two}",
+            f"else: s = put_number(s, {number})",
         )
 
     def _octets(self, length: str) -> None:
         """Write the length and the octets in ``t``."""
         self.flush()
-        self.source.add(
-            f"n = {length}",
-            "s = s << 8 | n if n < 128 else put_number(s, n)",
-            's = s << (len(t) << 3) | int.from_bytes(t, "big")',
-        )
+        self.source.add(f"n = {length}")
+        self._groups("n")
+        self.source.add('s = s << (len(t) << 3) | int.from_bytes(t, "big")')
 
     def _limits(self, kind: Text | Binary) -> None:
         shortest = kind.shortest
