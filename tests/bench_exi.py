@@ -155,7 +155,7 @@ def _of_process(program: str) -> float:
 def long_list() -> tuple[din.V2gMessage, bytes]:
     """Return a legal message with 3,000 schedule entries, and its octets."""
     entry = din.PMaxScheduleEntry(
-        time_interval=din.RelativeTimeInterval(start=0, duration=86_400), p_max=200
+        time_interval=din.RelativeTimeInterval(start=0), p_max=200
     )
     schedule = din.PMaxSchedule(
         p_max_schedule_id=1, p_max_schedule_entry=(entry,) * 3000
