@@ -4,8 +4,9 @@
 
 A file holds one JSON object a line: protocol, exi (hex) and json must turn into each
 other octet by octet; with "canonical" only decoding is asked of exi; with "must" the
-octets have to be refused. Lines of protocols not spoken here are counted, not passed.
-Exit code 1 if a vector fails.
+octets have to be refused ("reject") or at least survived ("any"); with "fragment" they
+are one element in a "grammar". Lines of grammars not spoken here are counted, not
+passed. Exit code 1 if a vector fails.
 """
 
 from __future__ import annotations

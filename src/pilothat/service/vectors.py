@@ -6,7 +6,9 @@ Three forms of lines, told apart by their keys:
 * ``canonical`` beside them: decode only, and encode to ``canonical``;
 * ``must``: ``reject`` has to end in ExiError, ``any`` in that or in a message.
 
-Lines of a protocol this station does not speak are counted by its name, not passed.
+With ``fragment`` the octets are a single element in the ``grammar`` that is named, else
+a document of the ``protocol``. Lines of a grammar this station does not speak are
+counted by its name, not passed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,15 @@ from pathlib import Path
 from pilothat.exi.codec import Codec, ExiError
 from pilothat.v2g.messages import SCHEMAS, codec
 
-_OUR_BUGS = (ValueError, TypeError, LookupError, ArithmeticError, RuntimeError)
+_OUR_BUGS = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+)
+Vector = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Report:
     passed: int
     failed: int
     failures: tuple[str, ...]
-    skipped: tuple[tuple[str, int], ...] = ()  # protocol and number of lines
+    skipped: tuple[tuple[str, int], ...] = ()  # grammar and number of lines
 
 
 def check_files(paths: Iterable[Path]) -> Report:
@@ -40,9 +50,9 @@ def check_files(paths: Iterable[Path]) -> Report:
     skipped: Counter[str] = Counter()
     for path in paths:
         for where, line in _lines(path):
-            protocol, complaint = check_line(line)
-            if protocol:
-                skipped[protocol] += 1
+            grammar, complaint = check_line(line)
+            if grammar:
+                skipped[grammar] += 1
             elif complaint:
                 failures.append(f"{where}: {complaint}")
             else:
@@ -51,17 +61,18 @@ def check_files(paths: Iterable[Path]) -> Report:
 
 
 def check_line(line: str) -> tuple[str, str]:
-    """Return the protocol if it is not spoken, and what is wrong; empty if nothing."""
+    """Return the grammar if it is not spoken, and what is wrong; empty if nothing."""
+    vector: Vector = {}
     try:
         vector = json.loads(line)
-        protocol = vector["protocol"]
-        if protocol not in SCHEMAS or vector.get("fragment"):
-            return str(protocol), ""
-        complaint = _complaint(codec(protocol), vector)
+        grammar = str(vector["grammar" if vector.get("fragment") else "protocol"])
+        if grammar not in SCHEMAS:
+            return grammar, ""
+        complaint = _complaint(codec(grammar), vector)
     except _OUR_BUGS as error:
-        return "", f"{type(error).__name__}: {error}"
-    name = vector.get("id", "") if complaint else ""
-    return "", f"{name}: {complaint}" if complaint else ""
+        complaint = f"{type(error).__name__}: {error}"
+    name = vector.get("id", "") if isinstance(vector, Mapping) else ""
+    return "", f"{name}: {complaint}" if complaint and name else complaint
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -71,11 +82,13 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
                 yield f"{path.name}:{number}", line
 
 
-def _complaint(exi: Codec, vector: Mapping[str, object]) -> str:
+def _complaint(exi: Codec, vector: Vector) -> str:
     data = bytes.fromhex(str(vector["exi"]))
     must = vector.get("must")
+    is_fragment = bool(vector.get("fragment"))
+    decode = exi.decode_fragment_with_notes if is_fragment else exi.decode_with_notes
     try:
-        message, notes = exi.decode_with_notes(data)
+        message, notes = decode(data)
     except ExiError as error:
         return "" if must else f"does not decode: {error}"
     if must:
@@ -85,12 +98,13 @@ def _complaint(exi: Codec, vector: Mapping[str, object]) -> str:
     return _difference(exi, message, vector)
 
 
-def _difference(exi: Codec, message: object, vector: Mapping[str, object]) -> str:
+def _difference(exi: Codec, message: object, vector: Vector) -> str:
     wanted = vector["json"]
     if exi.to_json(message) != wanted:
         return "decodes to another message"
     if not isinstance(wanted, Mapping):
         return "json is no object"
-    written = exi.encode(exi.from_json(wanted)).hex()
+    encode = exi.encode_fragment if vector.get("fragment") else exi.encode
+    written = encode(exi.from_json(wanted)).hex()
     due = vector.get("canonical", vector["exi"])
     return "" if written == due else f"encodes to {written} instead of {due}"
