@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import bench_exi
+from tests import bench_exi, bench_slac
 from tests.net.lab import Lab, Process, sh, until
 
 from pilothat.runtime.plcport import open_packet_socket
@@ -233,6 +233,7 @@ def _open_time_ms(lab: Lab, main_pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="faulty sessions")
+    parser.add_argument("--matches", type=int, default=2000, help="SLAC matches")
     parser.add_argument("--sniff", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.sniff:
@@ -240,6 +241,7 @@ def main() -> None:
         return
     virtual_time()
     bench_exi.measure(say)
+    bench_slac.measure(say, options.matches)
     seeds(options.seeds)
     if os.geteuid() != 0:
         say("run, answers, guard", "not measured: needs root")

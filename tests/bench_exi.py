@@ -135,17 +135,17 @@ def _extremes(say: Say) -> None:
     )
     for name in ("din", "iso2", "iso20-common", "iso20-dc"):
         sample = next(s for s in mix() if s.exi is codec(name)).octets.hex()
-        took = _of_process(WARM.format(name, sample))
+        took = of_process(WARM.format(name, sample))
         say(
             f"first message of {name}, with the interpreter",
             f"{took:.2f} s",
             "<= 0.2 s",
         )
-    took = _of_process(ALONE) * 1000
+    took = of_process(ALONE) * 1000
     say("import pilothat.exi, pilothat.v2g.messages", f"{took:.0f} ms", "<= 80 ms")
 
 
-def _of_process(program: str) -> float:
+def of_process(program: str) -> float:
     """Return the number that a fresh interpreter prints; the best of some.
 
     Byte code lies ready, as after an installation.

@@ -240,12 +240,17 @@ class EvSlac:
         if self.state is not State.SOUNDING:
             return
         mean_db = sum(ind.aag_db) / len(ind.aag_db)
-        if mean_db > 0 or not self._settings.refuses_zero_db:
+        if self._is_credible(mean_db):
             self._mean_db[evse_mac] = mean_db
         if None not in self._mean_db.values():
             settings = self._settings
             decide_at = now + settings.rsp_delay_s + settings.match_delay_s
             self._enter(State.SOUNDING, decide_at)
+
+    def _is_credible(self, mean_db: float) -> bool:
+        settings = self._settings
+        is_near = settings.most_db is None or mean_db <= settings.most_db
+        return is_near and (mean_db > 0 or not settings.refuses_zero_db)
 
     def _choose(self, now: float) -> Sequence[EvSlacAction]:
         """Take the charger that hears us best."""

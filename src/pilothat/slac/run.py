@@ -86,7 +86,8 @@ class Run:
             case CmAttenProfileInd(aag_db=aag_db):
                 self.sounding.add_profile(frame.source, aag_db)
         if self.sounding.is_complete:
-            self.deadline = min(self.window_end, now + timing.PROFILE_WAIT_S)
+            wait_s = 0.0 if self.sounding.is_full else timing.PROFILE_WAIT_S
+            self.deadline = min(self.window_end, now + wait_s)
 
     def indication(self, report: Report, now: float) -> CmAttenCharInd:
         """Return the report as a message; its acknowledgement is awaited from now."""

@@ -73,6 +73,8 @@ class EvSlacSettings:
     attempts, attempt_pause_s, repetition_s: whole matchings, the pause between two,
         and how long after the first one a new one may begin.
     refuses_zero_db: takes a report of nothing but 0 dB for nonsense.
+    most_db: takes no charger that hears it weaker than this; real cars differ, some
+        match at 36 dB, so None takes any.
     """
 
     run_id: RunIdStyle | bytes = RunIdStyle.RANDOM
@@ -94,3 +96,4 @@ class EvSlacSettings:
     repetition_s: float = timing.TT_MATCHING_REPETITION_S
     validates: bool = False
     refuses_zero_db: bool = False
+    most_db: float | None = None

@@ -58,6 +58,11 @@ class Sounding:
         is_modem_heard = self._profiles > 0 or self._empties > 0
         return is_modem_heard and self.sounds >= self._expected
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the modem has said something of every sound."""
+        return max(self._profiles, self._empties) >= self._expected
+
     def add_sound(self, cnt: int) -> None:
         """Take one CM_MNBC_SOUND.IND the host heard itself."""
         self._seen_bits |= 1 << cnt

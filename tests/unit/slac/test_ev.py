@@ -406,3 +406,14 @@ def test_unplugging_ends_everything_at_once(wait_s: float) -> None:
 
 def test_the_same_entropy_gives_the_same_ev() -> None:
     assert Car().sound_out().log == Car().sound_out().log
+
+
+def test_a_charger_that_is_too_far_is_not_taken() -> None:
+    car = Car(replace(DEFAULTS, most_db=20.0, attempts=1))
+    car.answer(EVSE)
+    car.answer(OTHER_EVSE)
+    car.wait(0.8)
+    car.report(35, OTHER_EVSE)
+    car.wait(2.0)
+    assert car.sent(cm.CmSlacMatchReq) == []
+    assert car.failures() == [EvSlacFailure.NO_REPORT]
