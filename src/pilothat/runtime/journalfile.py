@@ -31,10 +31,10 @@ class JournalFile:
         self,
         folder: Path,
         header: str,
-        name: Callable[[], str] = lambda: time.strftime("%Y%m%d-%H%M%S"),
+        name: Callable[[], str] | None = None,
     ) -> None:
         self._folder = folder
-        self._name = _time_name if name is None else name
+        self._name = name or _time_name
         self._file: BinaryIO | None = None
         self._size = 0
         try:

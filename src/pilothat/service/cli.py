@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "show a whole charge in the twin's world"),
     "run": ("run", "run the station on an interface and a board"),
     "ev": ("ev", "be a car, against any charger on an interface"),
+    "capture": ("capture", "record SLAC, SDP, V2GTP and the pilot into a file"),
     "decode": ("decode", "tell what was said: captures, sessions, hex; and draw it"),
     "encode": ("encode", "turn what decode prints back into EXI or V2GTP"),
     "check-vectors": ("checkvectors", "run EXI vector files against the codec"),
