@@ -41,6 +41,23 @@ def find(name: str) -> Interface:
     return Interface(name, index, mac)
 
 
+def name_of(interface: Interface) -> str | None:
+    """Return the name an interface has now; None while there is none of its kind.
+
+    A renamed interface keeps its number. One that was unplugged and came back has its
+    name again, and another number.
+    """
+    try:
+        return socket.if_indextoname(interface.index)
+    except OSError:
+        pass
+    try:
+        socket.if_nametoindex(interface.name)
+    except OSError:
+        return None
+    return interface.name
+
+
 def is_up(name: str) -> bool:
     """Tell whether the interface is switched on and has a carrier."""
     try:

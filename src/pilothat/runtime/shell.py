@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from pilothat.errors import PilotHatError
 from pilothat.faults import Fault
 from pilothat.guard import SAFE, GuardFact, Lease, PilotFact, Want
 from pilothat.journal import Entry, Recorder
@@ -91,20 +92,28 @@ class Shell:
         """Charge cars until ``stop``; return the exit code."""
         loop, ports = self._loop, self._ports
         loop.add_reader(ports.guard, self._hear_guard)
-        loop.add_reader(ports.plc, self._hear_line)
-        loop.add_reader(ports.sdp, self._hear_sdp)
+        self._read_ports()
         self._renew()
         self._watch()
         self._warm_up()
         try:
             await self._over.wait()
         finally:
-            for port in (ports.guard, ports.plc, ports.sdp):
-                loop.remove_reader(port)
+            loop.remove_reader(ports.guard)
+            self._close_ports()
             self._tcp.close_all()
             if self._timer:
                 self._timer.cancel()
         return self._exit_code
+
+    def _read_ports(self) -> None:
+        self._loop.add_reader(self._ports.plc, self._hear_line)
+        self._loop.add_reader(self._ports.sdp, self._hear_sdp)
+
+    def _close_ports(self) -> None:
+        for port in (self._ports.plc, self._ports.sdp):
+            self._loop.remove_reader(port)
+            port.close()
 
     def _warm_up(self) -> None:
         """Make the codec's functions while nothing happens, a few milliseconds each.
@@ -245,9 +254,9 @@ class Shell:
         if self._over.is_set():
             return
         self._loop.call_later(WATCH_S, self._watch)
-        name = self._ports.interface.name
-        is_up = netwatch.is_up(name)
-        address = netwatch.link_local(name) if is_up else None
+        name = self._follow()
+        is_up = name is not None and netwatch.is_up(name)
+        address = netwatch.link_local(name) if name and is_up else None
         was = self._network
         if (is_up, address) == (was.is_up, was.address):
             return
@@ -255,8 +264,44 @@ class Shell:
         if address is not None and address != was.address:
             port = self._tcp.bind(address)
         self._network = NetworkFact(is_up, address, port)
-        log.info("interface=%s up=%s address=%s", name, is_up, address is not None)
+        told = name or self._ports.interface.name
+        log.info("interface=%s up=%s address=%s", told, is_up, address is not None)
         self.feed(self._network)
+
+    def _follow(self) -> str | None:
+        """Return the interface's name; one that came back gets new sockets."""
+        was = self._ports.interface
+        name = netwatch.name_of(was)
+        if name is None:
+            return None
+        try:
+            found = netwatch.find(name)
+            if found == was:
+                return name
+            if found.index != was.index:
+                self._reopen(found)
+        except PilotHatError as error:  # on its way in or out: the next look tells
+            log.warning("interface=%s error=%s", name, error)
+            return None
+        log.info("interface=%s was=%s number=%d", name, was.name, found.index)
+        self._ports.interface = found
+        return name
+
+    def _reopen(self, found: netwatch.Interface) -> None:
+        if found.mac != self._ports.interface.mac:
+            log.error("interface=%s is another adapter now: restarting", found.name)
+            self._end(1)
+            return
+        plc = PlcPort(found.name)
+        try:
+            sdp = SdpPort(found.name, found.index)
+        except PilotHatError:
+            plc.close()
+            raise
+        self._close_ports()
+        self._ports.plc, self._ports.sdp = plc, sdp
+        self._read_ports()
+        self._tcp.move(found.index)
 
 
 def _log_fault(fault: Fault) -> None:

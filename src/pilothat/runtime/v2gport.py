@@ -124,6 +124,11 @@ class V2gPort:
         if pipe := self._pipes.get(connection):
             pipe.close()
 
+    def move(self, index: int) -> None:
+        """Close everything; from now on the interface has another number."""
+        self.close_all()
+        self._index, self._address = index, b""
+
     def close_all(self) -> None:
         """Close everything."""
         self.listen(on=False)

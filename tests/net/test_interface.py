@@ -1,0 +1,59 @@
+"""The interface goes away, comes back, gets another name: cars charge again."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import suppress
+
+import pytest
+from tests.net.lab import Lab, Process, sh, until
+from tests.net.test_charge import NEARLY_FULL, assert_well
+
+pytestmark = pytest.mark.net
+
+
+def ip(lab: Lab, side: str, *command: str) -> None:
+    sh("ip", "netns", "exec", f"{lab.name}{side}", "ip", *command)
+
+
+def assert_charges(lab: Lab, station: Process, name: str) -> None:
+    car = lab.car(*NEARLY_FULL, name=name)
+    assert car.popen.wait(90) == 0, car.text + station.text
+    assert_well(station)
+
+
+def test_interface_goes_down_and_up(lab: Lab) -> None:
+    lab.segment()
+    station = lab.station()
+    ip(lab, "a", "link", "set", "evse0", "down")
+    until(lambda: "up=False" in station.text, 10, "down")
+    ip(lab, "a", "link", "set", "evse0", "up")
+    until(lambda: station.text.count("up=True address=True") == 2, 15, "up again")
+    assert_charges(lab, station, "car")
+
+
+def test_interface_gets_another_name(lab: Lab) -> None:
+    lab.segment()
+    station = lab.station()
+    ip(lab, "a", "link", "set", "evse0", "down")
+    ip(lab, "a", "link", "set", "evse0", "name", "plc7")
+    ip(lab, "a", "link", "set", "plc7", "up")
+    until(lambda: "interface=plc7 was=evse0" in station.text, 10, "the new name")
+    until(lambda: "interface=plc7 up=True address=True" in station.text, 15, "up again")
+    assert_charges(lab, station, "car")
+
+
+def test_adapter_is_unplugged_and_comes_back_with_another_number(lab: Lab) -> None:
+    lab.segment()
+    station = lab.station()
+    ip(lab, "a", "link", "set", "evse0", "netns", f"{lab.name}c")
+    until(lambda: "up=False" in station.text, 10, "gone")
+    for number in range(2, 30):  # so that the old number is taken
+        added = f"link add dev x{number} index {number} type dummy".split()
+        with suppress(subprocess.CalledProcessError):  # a number that is in use
+            ip(lab, "a", *added)
+    ip(lab, "c", "link", "set", "evse0", "netns", f"{lab.name}a")
+    ip(lab, "a", "link", "set", "evse0", "up")
+    until(lambda: "number=" in station.text, 10, "new sockets")
+    until(lambda: station.text.count("up=True address=True") == 2, 15, "up again")
+    assert_charges(lab, station, "car")
