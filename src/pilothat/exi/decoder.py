@@ -9,6 +9,7 @@ only one production and its value is simple, the value's reader takes the code a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import NamedTuple, Protocol
 
 from pilothat.exi.bits import BitReader, FlawError
@@ -49,6 +50,9 @@ def decoder(cls: type, child: Child, begin: State | None = None) -> Read:
     builder = _Builder(child)
     first = builder.place(begin or start(cls))
     lists = [f.attribute for f in describe(cls) if f.is_list]
+    # past the check against changes: making objects is most of the work
+    new = object.__new__
+    slots = [(f.name, getattr(cls, f.name).__set__) for f in fields(cls)]
 
     def decode(source: BitReader) -> object:
         found: dict[str, object] = {}
@@ -56,7 +60,9 @@ def decoder(cls: type, child: Child, begin: State | None = None) -> Read:
         _walk(source, first, found, entries)
         for attribute in lists:
             found[attribute] = tuple(entries[attribute])
-        made: object = cls(**found)
+        made: object = new(cls)
+        for attribute, put in slots:
+            put(made, found.get(attribute))
         return made
 
     return decode

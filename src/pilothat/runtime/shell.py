@@ -95,7 +95,6 @@ class Shell:
         self._read_ports()
         self._renew()
         self._watch()
-        self._warm_up()
         try:
             await self._over.wait()
         finally:
@@ -161,6 +160,7 @@ class Shell:
         self._arm()
         if self.station.phase is Phase.IDLE and not self._ready.is_set():
             self._ready.set()
+            self._warm_up()
         if self._is_stopping:
             self._end_when_safe()
 
