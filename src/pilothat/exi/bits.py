@@ -76,12 +76,14 @@ class BitReader:
         "_table",
         "left",
         "limits",
+        "most_entries",
         "notes",
         "value",
     )
 
     def __init__(self, data: bytes, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        self.most_entries = self.limits.entries
         self._data = data
         self._loaded = min(len(data), WINDOW_BYTES)  # octets
         self.value = int.from_bytes(data[: self._loaded], "big")

@@ -6,7 +6,8 @@ What others write and we only read (``Tolerance``) is noted, all else is refused
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from pilothat.errors import PeerError
 from pilothat.exi.bits import BitReader, FlawError, Limits, Tolerance, UnfitError
@@ -15,7 +16,7 @@ from pilothat.exi.encoder import encoder
 from pilothat.exi.grammar import State, relaxed_start
 from pilothat.exi.neutral import Json, dump, load
 from pilothat.exi.quick import Quick
-from pilothat.exi.schema import Grammar, Group, Root, Wrap, describe, is_declared
+from pilothat.exi.schema import Grammar, Group, Root, Text, Wrap, describe, is_declared
 from pilothat.exi.values import Put, Read
 
 HEADER = 0x80  # distinguishing bits 10, no options, version 1
@@ -39,29 +40,32 @@ class ExiError(PeerError):
 class TypeCodec:
     """Reads and writes the content of one declared class, prepared when first used."""
 
-    __slots__ = ("_begin", "_cls", "_codecs", "decode", "encode", "is_ready")
+    __slots__ = ("_begin", "_cls", "_codec", "decode", "encode", "entry", "is_ready")
 
-    def __init__(
-        self,
-        cls: type,
-        codecs: Callable[[type], TypeCodec],
-        begin: State | None = None,
-    ) -> None:
-        self._cls, self._codecs, self._begin = cls, codecs, begin
+    def __init__(self, cls: type, codec: Codec, begin: State | None = None) -> None:
+        self._cls, self._codec, self._begin = cls, codec, begin
         self.is_ready = False
         self.decode: Read = self._first_decode
         self.encode: Put = self._first_encode
+        self.entry: Read = self._first_entry  # as decode; the quick way where it may
 
     def prepare(self) -> None:
-        """Make both functions."""
+        """Make the functions."""
         if not self.is_ready:
-            self.decode = decoder(self._cls, self._codecs, self._begin)
-            self.encode = encoder(self._cls, self._codecs, self._begin)
+            types, quick = self._codec.codec_of, self._codec.quick
+            self.decode = self.entry = decoder(self._cls, types, self._begin)
+            self.encode = encoder(self._cls, types, self._begin)
+            if quick and not holds_text(self._cls):
+                self.entry = quick.entry(self._cls, self.decode)
             self.is_ready = True
 
     def _first_decode(self, source: BitReader) -> object:
         self.prepare()
         return self.decode(source)
+
+    def _first_entry(self, source: BitReader) -> object:
+        self.prepare()
+        return self.entry(source)
 
     def _first_encode(self, stream: int, value: object) -> int:
         self.prepare()
@@ -110,7 +114,7 @@ class Codec:
             cls = waiting.pop()
             if cls not in done:
                 done[cls] = None
-                self._type(cls).prepare()
+                self.codec_of(cls).prepare()
                 if self.quick:
                     self.quick.prepare(cls)
                 yield
@@ -205,7 +209,7 @@ class Codec:
 
     def _read(self, source: BitReader) -> object:
         root = self._documents.read(source)
-        return _read_content(source, root, self._type(root.cls))
+        return _read_content(source, root, self.codec_of(root.cls))
 
     def _read_fragment(self, source: BitReader) -> object:
         root = self._fragments.read(source)
@@ -216,7 +220,7 @@ class Codec:
     def _read_typed_fragment(self, source: BitReader) -> object:
         """Read a fragment with relaxed content as others write it: without."""
         root = self._fragments.read(source)
-        value = _read_content(source, root, self._type(root.cls))
+        value = _read_content(source, root, self.codec_of(root.cls))
         self._read_end(source)
         source.notes.append(Tolerance.TYPED_FRAGMENT)
         return value
@@ -228,18 +232,19 @@ class Codec:
     def _content(self, root: Root) -> TypeCodec:
         """Return what reads and writes the content of a root."""
         if root.relaxed is None:
-            return self._type(root.cls)
+            return self.codec_of(root.cls)
         known = self._relaxed.get(root)
         if known is None:
             names = self.grammar.element_names
             begin = relaxed_start(root.cls, root.relaxed, names)
-            known = self._relaxed[root] = TypeCodec(root.cls, self._type, begin)
+            known = self._relaxed[root] = TypeCodec(root.cls, self, begin)
         return known
 
-    def _type(self, cls: type) -> TypeCodec:
+    def codec_of(self, cls: type) -> TypeCodec:
+        """Return what reads and writes a declared class of this grammar."""
         known = self._types.get(cls)
         if known is None:
-            known = self._types[cls] = TypeCodec(cls, self._type)
+            known = self._types[cls] = TypeCodec(cls, self)
         return known
 
 
@@ -312,6 +317,14 @@ def parts(cls: type) -> list[type]:
         elif is_declared(f.kind):
             found.append(f.kind)
     return found
+
+
+@cache
+def holds_text(cls: type) -> bool:
+    """Tell whether a class has a string, which others may refer to, anywhere in it."""
+    return any(isinstance(f.kind, Text) for f in describe(cls)) or any(
+        holds_text(part) for part in parts(cls)
+    )
 
 
 def _told(root: str, unfit: UnfitError) -> str:

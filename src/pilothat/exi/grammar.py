@@ -51,6 +51,12 @@ class Option:
     kind: Kind | Group  # a group: the element wraps one optional member of it
     is_list: bool = False
     is_member: bool = False  # of a substitution group
+    space: str = ""  # of an attribute whose name occurs in several
+
+    @property
+    def full_name(self) -> str:
+        """The name by which the strings of an element or attribute are told apart."""
+        return f"{self.space}:{self.name}" if self.space else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +209,8 @@ def _options(f: Field) -> tuple[Option, ...]:
             return group_options(f.mark, f.attribute)
         case Wrap(group=group):
             return (Option(Form.ELEMENT, f.attribute, f.name, group),)
-        case Attr():
-            return (Option(Form.ATTRIBUTE, f.attribute, f.name, f.kind),)
+        case Attr(space=space):
+            return (Option(Form.ATTRIBUTE, f.attribute, f.name, f.kind, space=space),)
         case Content():
             return (Option(Form.TEXT, f.attribute, f.name, f.kind),)
         case El():

@@ -114,9 +114,13 @@ class El:
 
 @dataclass(frozen=True, slots=True)
 class Attr:
-    """An attribute. Optional if its type is ``| None``."""
+    """An attribute. Optional if its type is ``| None``.
+
+    space: short name of its namespace, where the schema set has the name in several
+    """
 
     name: str
+    space: str = ""
 
 
 @dataclass(frozen=True, slots=True)

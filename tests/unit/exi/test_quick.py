@@ -66,6 +66,7 @@ def test_damaged_octets_mean_the_same_to_both(name: str, data: st.DataObject) ->
     assert outcome(exi, damaged) == outcome(precise, damaged)
 
 
+LONG_LIST = long_list(300)[1]
 SEEDS = st.integers(0, 500)
 BITS = st.integers(0, 7)
 
@@ -84,6 +85,15 @@ def test_long_list_is_written_quickly_and_read_precisely() -> None:
     assert exi.quick.encode(message) == octets == PRECISE["din"].encode(message)
     assert exi.quick.decode(octets) is None
     assert exi.decode(octets) == message
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_damaged_long_list_means_the_same_to_both(data: st.DataObject) -> None:
+    octets = bytearray(LONG_LIST)
+    octets[data.draw(st.integers(0, len(octets) - 1))] ^= 1 << data.draw(BITS)
+    damaged = bytes(octets[: data.draw(st.integers(0, len(octets)))])
+    assert outcome(codec("din"), damaged) == outcome(PRECISE["din"], damaged)
 
 
 def test_messages_stay_frozen() -> None:

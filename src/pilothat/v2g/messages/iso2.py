@@ -315,7 +315,7 @@ class PaymentDetailsRes(Response):
 class AuthorizationReq(Request):
     """The EV asks whether it may charge. With a contract it signs the challenge."""
 
-    id: Annotated[str | None, Text(), Attr("Id")] = None
+    id: Annotated[str | None, Text(), Attr("Id", "MsgBody")] = None
     gen_challenge: Annotated[GenChallenge | None, El("GenChallenge")] = None
 
 
@@ -374,7 +374,7 @@ class PowerDeliveryRes(Response):
 class MeteringReceiptReq(Request):
     """The EV confirms a meter reading, signed."""
 
-    id: Annotated[str | None, Text(), Attr("Id")] = None
+    id: Annotated[str | None, Text(), Attr("Id", "MsgBody")] = None
     session_id: Annotated[SessionId, El("SessionID")]
     sa_schedule_tuple_id: Annotated[SaId | None, El("SAScheduleTupleID")] = None
     meter_info: Annotated[MeterInfo, El("MeterInfo")]
@@ -515,7 +515,7 @@ class WeldingDetectionRes(Response):
 class CertificateInstallationReq(Request):
     """The EV asks for a contract certificate, signed with its OEM certificate."""
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "MsgBody")]
     oem_provisioning_cert: Annotated[Certificate, El("OEMProvisioningCert")]
     list_of_root_certificate_ids: Annotated[
         ListOfRootCertificateIds, El("ListOfRootCertificateIDs")
@@ -543,7 +543,7 @@ class CertificateInstallationRes(Response):
 class CertificateUpdateReq(Request):
     """The EV asks for a fresh contract certificate, signed with the old one."""
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "MsgBody")]
     contract_signature_cert_chain: Annotated[
         CertificateChain, El("ContractSignatureCertChain")
     ]

@@ -126,7 +126,7 @@ class CertificateChain:
 class SignedCertificateChain:
     """A chain that is signed itself."""
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "CommonMessages")]
     certificate: Annotated[Certificate, El("Certificate")]
     sub_certificates: Annotated[SubCertificates | None, El("SubCertificates")] = None
 
@@ -146,7 +146,7 @@ class SignedInstallationData:
     Exactly one of the three keys is given: that of the curve, or the one for a TPM.
     """
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "CommonMessages")]
     contract_certificate_chain: Annotated[
         ContractCertificateChain, El("ContractCertificateChain")
     ]
@@ -198,7 +198,7 @@ class EimAsResAuthorizationMode:
 class PncAReqAuthorizationMode:
     """The EV signs the challenge and shows its contract."""
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "CommonMessages")]
     gen_challenge: Annotated[GenChallenge, El("GenChallenge")]
     contract_certificate_chain: Annotated[
         ContractCertificateChain, El("ContractCertificateChain")
@@ -348,7 +348,7 @@ class PriceLevelScheduleEntryList:
 class PriceLevelSchedule(PriceSchedule):
     """Prices in relation to each other."""
 
-    id: Annotated[str | None, Text(), Attr("Id")] = None
+    id: Annotated[str | None, Text(), Attr("Id", "CommonMessages")] = None
     number_of_price_levels: Annotated[UnsignedByte, El("NumberOfPriceLevels")]
     price_level_schedule_entries: Annotated[
         PriceLevelScheduleEntryList, El("PriceLevelScheduleEntries")
@@ -455,7 +455,7 @@ class AdditionalServiceList:
 class AbsolutePriceSchedule(PriceSchedule):
     """Prices in money."""
 
-    id: Annotated[str | None, Text(), Attr("Id")] = None
+    id: Annotated[str | None, Text(), Attr("Id", "CommonMessages")] = None
     currency: Annotated[Currency, El("Currency")]
     language: Annotated[str, Text(3), El("Language")]
     price_algorithm: Annotated[Identifier, El("PriceAlgorithm")]
@@ -696,7 +696,7 @@ class DynamicSmdtControlMode:
 class SignedMeteringData:
     """A meter reading for the EV to sign."""
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "CommonMessages")]
     session_id: Annotated[SessionId, El("SessionID")]
     meter_info: Annotated[MeterInfo, El("MeterInfo")]
     receipt: Annotated[Receipt | None, El("Receipt")] = None

@@ -326,7 +326,7 @@ class SubCertificates:
 class CertificateChain:
     """A leaf certificate (DER) and what leads to its root."""
 
-    id: Annotated[str | None, Text(), Attr("Id")] = None
+    id: Annotated[str | None, Text(), Attr("Id", "MsgDataTypes")] = None
     certificate: Annotated[Certificate, El("Certificate")]
     sub_certificates: Annotated[SubCertificates | None, El("SubCertificates")] = None
 
@@ -344,7 +344,7 @@ class ListOfRootCertificateIds:
 class ContractSignatureEncryptedPrivateKey:
     """The contract's private key, encrypted for the EV: 16 octets of IV, 32 of key."""
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "MsgDataTypes")]
     text: Annotated[bytes, Binary(48, base64=True), Content()]
 
 
@@ -355,7 +355,7 @@ class DiffieHellmanPublicKey:
     A point on secp256r1, uncompressed, 65 octets.
     """
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "MsgDataTypes")]
     text: Annotated[bytes, Binary(65, base64=True), Content()]
 
 
@@ -363,7 +363,7 @@ class DiffieHellmanPublicKey:
 class Emaid:
     """The contract's identifier, signed together with its certificate."""
 
-    id: Annotated[str, Text(), Attr("Id")]
+    id: Annotated[str, Text(), Attr("Id", "MsgDataTypes")]
     text: Annotated[EmaidText, Content()]
 
 
@@ -448,7 +448,7 @@ class SalesTariffEntry(Entry):
 class SalesTariff:
     """Prices over time. A signed one carries an ``id``."""
 
-    id: Annotated[str | None, Text(), Attr("Id")] = None
+    id: Annotated[str | None, Text(), Attr("Id", "MsgDataTypes")] = None
     sales_tariff_id: Annotated[SaId, El("SalesTariffID")]
     sales_tariff_description: Annotated[
         str | None, Text(32), El("SalesTariffDescription")

@@ -17,7 +17,7 @@ from tests.unit.v2g.messages.xsd import (
     shape_of,
 )
 
-from pilothat.exi.schema import Grammar, describe, markup
+from pilothat.exi.schema import Attr, Grammar, describe, markup
 from pilothat.v2g.messages import SCHEMAS
 
 SHARED = Path(__file__).parents[5] / "shared" / "schemas"
@@ -102,6 +102,18 @@ def test_no_single_slip_in_a_declaration_stays_hidden(
         if shape_of(slipped, markup(cls)) == shape
     ]
     assert hidden == []
+
+
+@needs_schemas
+@pytest.mark.parametrize(
+    ("schemas", "cls", "found"),
+    [case for case in CASES if isinstance(case.values[1], type)],
+)
+def test_attribute_says_its_namespace_where_its_name_has_several(
+    schemas: Schemas, cls: type, found: Type
+) -> None:
+    marks = [f.mark for f in describe(cls) if isinstance(f.mark, Attr)]
+    assert {m.name: m.space for m in marks if m.space} == schemas.spaces(found)
 
 
 @needs_schemas

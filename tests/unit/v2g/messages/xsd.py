@@ -134,8 +134,15 @@ class Schemas:
         self.elements: dict[QName, Type] = {}
         self.types: dict[QName, Type] = {}
         names: set[QName] = set()
+        self._qualified: set[str] = set()  # namespaces whose attributes bear them
+        self._attribute_spaces: dict[str, set[str]] = {}
         for path in paths:
             schema = _parse(path)
+            if schema.get("attributeFormDefault") == "qualified":
+                self._qualified.add(schema.space)
+            for node in schema.node.iter(XS + "attribute"):
+                spaces = self._attribute_spaces.setdefault(node.get("name", ""), set())
+                spaces.add(self._space(schema))
             for part in schema.children("element", "complexType", "simpleType"):
                 kept = self.elements if part.node.tag == XS + "element" else self.types
                 kept[QName(part.get("name"), schema.space)] = part
@@ -179,6 +186,18 @@ class Schemas:
             is_mixed=found.get("mixed") == "true",
             has_wildcard=next(found.node.iter(XS + "any"), None) is not None,
         )
+
+    def spaces(self, found: Type) -> dict[str, str]:
+        """Return the short namespaces of attributes whose names occur in several."""
+        return {
+            a.get("name"): self._space(a).rpartition(":")[2]
+            for a in self._attributes(found)
+            if len(self._attribute_spaces[a.get("name")]) > 1 and self._space(a)
+        }
+
+    def _space(self, here: Type) -> str:
+        """Return the namespace of the attributes declared in a schema."""
+        return here.space if here.space in self._qualified else ""
 
     def _slots(self, found: Type) -> Iterator[Slot]:
         for particle in self._particles(found):
