@@ -14,6 +14,7 @@ and says what is wrong, or tolerates it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from pilothat.exi.bits import LONGEST_BIG_NUMBER, LONGEST_NUMBER
 from pilothat.exi.grammar import Form, Item, Option, State, group_options
@@ -52,7 +53,19 @@ def read_number(value: int, left: int, octet: int, longest: int) -> tuple[int, i
     raise ValueError("endless")
 
 
-KNOWN: Mapping[str, object] = {"read_number": read_number, "new": object.__new__}
+KNOWN: Mapping[str, object] = {"read_number": read_number}
+
+
+@cache
+def opened(cls: type) -> type:
+    """Return a class of the same layout whose objects are empty and can be filled.
+
+    A filled object then becomes one of ``cls`` and is frozen: to make it that way costs
+    half of what the constructor costs, and making objects is most of the work.
+    """
+    own = {"__slots__": (), "__init__": object.__init__}
+    open_ = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(f"Open{cls.__name__}", (cls,), {**own, **open_})
 
 
 def source_of(cls: type, names: Names) -> str:
@@ -91,7 +104,7 @@ class _Reader:
             left -= zeros + width
             mask ^= ((1 << width) - 1) << left
             shifted = f"x >> {left}" if left else "x"
-            is_top = left + width + zeros == total and not zeros
+            is_top = left + width + zeros == total  # with zeros that were tested
             masked = shifted if is_top else f"{shifted} & {(1 << width) - 1}"
             values.append(assignment.format(masked))
         source.add(f"p -= {total}", f"x = V >> p & {(1 << total) - 1}")
@@ -115,16 +128,14 @@ class _Reader:
         return self._make(cls, prefix)
 
     def _make(self, cls: type, prefix: str) -> str:
-        """Write what makes the object, past the check against changes."""
+        """Write what makes the object."""
         if self._parts:
             self.flush()
-        name = f"o_{prefix}"
-        self.source.add(f"{name} = new({self._names.constant(cls.__name__, cls)})")
+        name, add = f"o_{prefix}", self.source.add
+        add(f"{name} = {self._names.constant(f'Open{cls.__name__}', opened(cls))}()")
         for f in describe(cls):
-            setter = self._names.constant(
-                f"{cls.__name__}_{f.attribute}", getattr(cls, f.attribute).__set__
-            )
-            self.source.add(f"{setter}({name}, {_variable(prefix, f.attribute)})")
+            add(f"{name}.{f.attribute} = {_variable(prefix, f.attribute)}")
+        add(f"{name}.__class__ = {self._names.constant(cls.__name__, cls)}")
         return name
 
     def _enter(self, numbered: Numbered, state: State, *, is_alone: bool) -> int | None:
@@ -282,10 +293,7 @@ class _Reader:
             case Boolean():
                 self._bits(1, f"{target} = {{}} == 1")
             case Integer() if few := few_integers(kind):
-                width = (len(few) - 1).bit_length()
-                self._bits(width, f"{target} = ({{}}) + {few.start}")
-                if len(few) < 1 << width:
-                    self._check(f"{target} >= {few.stop}")
+                self._few(target, tuple(few), "VALUES")
             case Integer():
                 self._many(kind, target)
             case Text():
@@ -293,35 +301,50 @@ class _Reader:
             case Binary():
                 self._binary(kind, target)
             case _:
-                members = tuple(kind)
-                table = self._names.constant(f"{kind.__name__}_", members)
-                self._bits((len(members) - 1).bit_length(), f"{target} = {table}[{{}}]")
+                self._few(target, tuple(kind), f"{kind.__name__}_")
 
-    def _check(self, flaw: str) -> None:
-        self.flush()
-        self.source.add(f"if {flaw}: raise ValueError")
+    def _few(self, target: str, values: tuple[int, ...], prefix: str) -> None:
+        """Write what reads one of few values; a code without one is no index."""
+        table = self._names.constant(prefix, values)
+        self._bits((len(values) - 1).bit_length(), f"{target} = {table}[{{}}]")
 
-    def _number(self, target: str, longest: int) -> None:
+    def _number(self, target: str) -> None:
         self._bits(8, f"{target} = {{}}")
         self.flush()
         with self.source.block(f"if {target} > 127:"):
-            self.source.add("p -= 8", "y = V >> p & 255")
-            self.source.add(f"if 0 < y < 128: {target} += (y << 7) - 128")
-            call = f"read_number(V, p + 8, {target}, {longest})"
-            self.source.add(f"else: {target}, p = {call}")
+            self._more(target, LONGEST_NUMBER)
+
+    def _more(self, target: str, longest: int) -> None:
+        """Write what reads the further groups of a number."""
+        call = f"read_number(V, p + 8, {target}, {longest})"
+        self.source.add(
+            "p -= 8",
+            "y = V >> p & 255",
+            f"if 0 < y < 128: {target} += (y << 7) - 128",
+            f"else: {target}, p = {call}",
+        )
 
     def _many(self, kind: Integer, target: str) -> None:
-        low, high = kind.low, kind.high
+        """Write what reads an integer; nearly all have one or two groups."""
+        low, high, source = kind.low, kind.high, self.source
         has_sign = low is None or low < 0
-        if has_sign:
-            self._bits(1, "sign = {}")
-        self._number(target, LONGEST_BIG_NUMBER if high is None else LONGEST_NUMBER)
-        if has_sign:
-            self.source.add(f"if sign: {target} = -1 - {target}")
-        if high is not None:
-            self.source.add(f"if {target} > {high}: raise ValueError")
-        if low:
-            self.source.add(f"if {target} < {low}: raise ValueError")
+        longest = LONGEST_BIG_NUMBER if high is None else LONGEST_NUMBER
+        self._bits(8 + has_sign, f"{target} = {{}}")
+        self.flush()
+        with source.block(f"if {target} > 127:"):
+            if has_sign:
+                source.add(f"sign = {target} >> 8", f"{target} &= 255")
+                with source.block(f"if {target} > 127:"):
+                    self._more(target, longest)
+                source.add(f"if sign: {target} = -1 - {target}")
+            else:
+                self._more(target, longest)
+            if high is not None:
+                source.add(f"if {target} > {high}: raise ValueError")
+            if low is not None and has_sign:
+                source.add(f"if {target} < {low}: raise ValueError")
+        if low and not has_sign:
+            source.add(f"if {target} < {low}: raise ValueError")
 
     def _octets(self, shortest: int, longest: int | None) -> None:
         """Write what reads ``n`` octets into ``t``."""
@@ -334,13 +357,13 @@ class _Reader:
         )
 
     def _text(self, kind: Text, target: str) -> None:
-        self._number("n", LONGEST_NUMBER)
+        self._number("n")
         self.source.add("n -= 2", "if n < 0: raise ValueError")
         self._octets(kind.shortest, kind.longest)
         self.source.add(f'{target} = t.decode("ascii")')
 
     def _binary(self, kind: Binary, target: str) -> None:
-        self._number("n", LONGEST_NUMBER)
+        self._number("n")
         self._octets(kind.shortest, kind.longest)
         self.source.add(f"{target} = t")
 

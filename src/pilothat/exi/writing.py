@@ -34,6 +34,7 @@ from pilothat.exi.values import few_integers
 PIECE = 32  # entries of a list gather before they join the stream
 MANY_OPTIONS = 3  # more of them are chosen by a table
 
+Part = tuple[int, int | str]  # a width, and the value or the expression for it
 States = Sequence[tuple[int, State]]  # the ones that are possible, with their numbers
 
 
@@ -42,7 +43,18 @@ def put_number(stream: int, value: int) -> int:
     return put_octets(stream, number_octets(value))
 
 
-KNOWN: Mapping[str, object] = {"put_number": put_number, "join": join}
+def put_signed(stream: int, value: int) -> int:
+    """Append the sign and the integer: a negative one, or of more than 14 bits."""
+    if value < 0:
+        return put_octets(stream << 1 | 1, number_octets(-1 - value))
+    return put_octets(stream << 1, number_octets(value))
+
+
+KNOWN: Mapping[str, object] = {
+    "put_number": put_number,
+    "put_signed": put_signed,
+    "join": join,
+}
 
 
 def source_of(cls: type, names: Names) -> str:
@@ -60,24 +72,30 @@ class _Writer:
     def __init__(self, names: Names) -> None:
         self.source = Source()
         self._names, self._depth = names, 0
-        self._width = self._bits = 0  # known bits that were not written yet
+        self._parts: list[Part] = []  # what was not written yet
         self._number = 0  # of the last state that got one
 
     def flush(self) -> None:
-        """Write the bits that were gathered."""
-        if self._width:
-            self.source.add(f"s = s << {self._width}{_or(self._bits)}")
-        self._width = self._bits = 0
+        """Write what was gathered."""
+        if self._parts:
+            self.source.add(f"s = {self._longer()}")
+        self._parts = []
+
+    def _longer(self, *more: Part) -> str:
+        """Return the stream with what was gathered, and with more."""
+        parts = [*self._parts, *more]
+        left, bits, terms = sum(width for width, _ in parts), 0, []
+        stream = f"s << {left}" if left else "s"
+        for width, value in parts:
+            left -= width
+            if isinstance(value, int):
+                bits |= value << left
+            else:
+                terms.append(f"{value} << {left}" if left else value)
+        return " | ".join([stream, *terms, *([str(bits)] if bits else [])])
 
     def _known(self, width: int, bits: int) -> None:
-        self._width += width
-        self._bits = self._bits << width | bits
-
-    def _append(self, width: int, value: str) -> None:
-        """Write the gathered bits and a value of a fixed width."""
-        head = self._bits << width
-        self.source.add(f"s = s << {self._width + width}{_or(head)} | {value}")
-        self._width = self._bits = 0
+        self._parts.append((width, bits))
 
     # --- states
 
@@ -133,7 +151,7 @@ class _Writer:
         after = self._new(numbered.after(numbered.find(item), options[0])[0])
         is_wrap = isinstance(options[0].kind, Group)
         if item.min_ > 0 and (len(item.options) == 1 or is_wrap):
-            local = self._local(options[0].attribute)
+            local = f"{value}_{options[0].attribute}"
             self.source.add(f"{local} = {value}.{options[0].attribute}")
             self._code(numbered, states, numbered.id(options[0]))
             self._option(options[0], local)
@@ -151,9 +169,6 @@ class _Writer:
         if not is_marked:
             self.source.add(f"q{self._depth} = {states[0][0]}")
 
-    def _local(self, attribute: str) -> str:
-        return f"a{self._depth}_{attribute}"
-
     def _choice(
         self, numbered: Numbered, item: Item, states: States, value: str, then: int
     ) -> None:
@@ -162,9 +177,9 @@ class _Writer:
         attributes = dict.fromkeys(o.attribute for o in options)
         self.flush()
         for attribute in attributes:
-            local = self._local(attribute)
+            local = f"{value}_{attribute}"
             self.source.add(f"{local} = {value}.{attribute}")
-        locals_ = [self._local(a) for a in attributes]
+        locals_ = [f"{value}_{a}" for a in attributes]
         if len(locals_) > 1:
             count = " + ".join(f"({local} is not None)" for local in locals_)
             wrong = f"{count} != 1" if item.min_ else f"{count} > 1"
@@ -173,7 +188,7 @@ class _Writer:
             self.source.add(f"if {locals_[0]} is None: raise TypeError")
         for attribute in attributes:
             mine = [o for o in options if o.attribute == attribute]
-            local = self._local(attribute)
+            local = f"{value}_{attribute}"
             with self.source.block(f"if {local} is not None:"):
                 if len(mine) > 1 or mine[0].is_member:
                     self._members(numbered, mine, states, local)
@@ -219,7 +234,7 @@ class _Writer:
     ) -> tuple[States, bool]:
         """Write a list: its first entry, the others, and the state behind them."""
         option, source = item.options[0], self.source
-        local = self._local(option.attribute)
+        local = f"{value}_{option.attribute}"
         first, full = numbered.after(numbered.find(item), option)
         again = first
         for _ in range(item.min_ - 1):
@@ -306,13 +321,13 @@ class _Writer:
         match kind:
             case Boolean():
                 self._check(f"{local} is not True and {local} is not False")
-                self._append(1, local)
+                self._parts.append((1, local))
             case Integer() if few := few_integers(kind):
                 width = (len(few) - 1).bit_length()
                 bad = f"not {few.start} <= {local} < {few.stop}"
                 self._check(f"{local}.__class__ is not int or {bad}")
                 shift = f"({local} - {few.start})" if few.start else local
-                self._append(width, shift)
+                self._parts.append((width, shift))
             case Integer():
                 self._many(kind, local)
             case Text():
@@ -322,38 +337,35 @@ class _Writer:
             case _:
                 name = self._names.constant(kind.__name__, kind)
                 self._check(f"{local}.__class__ is not {name}")
-                self._append((len(kind) - 1).bit_length(), local)
+                self._parts.append(((len(kind) - 1).bit_length(), local))
 
     def _check(self, flaw: str) -> None:
         self.source.add(f"if {flaw}: raise ValueError")
 
     def _many(self, kind: Integer, local: str) -> None:
-        low, high, source = kind.low, kind.high, self.source
+        low, high = kind.low, kind.high
         bounds = [f"{local} < {low}"] if low is not None else []
         bounds += [f"{local} > {high}"] if high is not None else []
         self._check(" or ".join([f"{local}.__class__ is not int", *bounds]))
-        number = local
-        if low is None or low < 0:
-            number = "n"
-            source.add(f"n = {local}")
-            self._known(1, 0)
-            self.flush()
-            source.add("if n < 0: n = -1 - n; s |= 1")
-        self.flush()
-        self._groups(number)
+        self._groups(local, has_sign=low is None or low < 0)
 
-    def _groups(self, number: str) -> None:
-        """Write an unsigned integer: seven bits an octet, the lowest first."""
-        two = f"({number} & 127 | 128) << 8 | {number} >> 7"
+    def _groups(self, number: str, *, has_sign: bool = False) -> None:
+        """Write an integer: seven bits an octet, the lowest first."""
+        sign: list[Part] = [(1, 0)] if has_sign else []
+        least = "0 <= " if has_sign else ""
+        low: Part = 8, f"({number} & 127 | 128)"
+        put = "put_signed" if has_sign else "put_number"
+        one = self._longer(*sign, (8, number))
+        two = self._longer(*sign, low, (8, f"({number} >> 7)"))
         self.source.add(
-            f"if {number} < 128: s = s << 8 | {number}",
-            f"elif {number} < 16384: s = s << 16 | {two}",
-            f"else: s = put_number(s, {number})",
+            f"if {least}{number} < 128: s = {one}",
+            f"elif {least}{number} < 16384: s = {two}",
+            f"else: s = {put}({self._longer()}, {number})",
         )
+        self._parts = []
 
     def _octets(self, length: str) -> None:
         """Write the length and the octets in ``t``."""
-        self.flush()
         self.source.add(f"n = {length}")
         self._groups("n")
         self.source.add('s = s << (len(t) << 3) | int.from_bytes(t, "big")')
