@@ -35,7 +35,16 @@ NAMES = {  # of the vector file, where ours differ
     "cco": "cco_capability",
     "signal": "signal_type",
     "toggle": "toggle_num",
+    "req_type": "request_type",
+    "rtype": "report_type",
+    "err": "error",
+    "num_op": "count",
+    "op": "code",
+    "op_len": "data_length",
+    "num_modules": "modules",
+    "commit_code": "commit",
 }
+NUMBERS = {"module_id", "checksum", "commit_code"}  # written in hex there
 UNREAD = {  # reserved, constant, or said otherwise by ours
     "rest",
     "rsvd",
@@ -46,11 +55,14 @@ UNREAD = {  # reserved, constant, or said otherwise by ours
     "num_stations",
     "stations",
     "nid_matches_nmk",
+    "prn",
 }
 NETWORK = {"nid", "snid", "tei", "role", "cco_mac"}  # inside CM_NW_INFO.CNF
-KNOWN = {kind.mmtype: kind for kind in (*cm.MESSAGES, *qualcomm.MESSAGES)}
+KINDS = (*cm.MESSAGES, *qualcomm.MESSAGES)
+KNOWN = {kind.mmtype for kind in KINDS}
 NOT_REBUILT = (  # trailing bytes we do not keep, or the other header version
     qualcomm.VsSwVerCnf,
+    qualcomm.VsOpAttributesCnf,
     cm.CmAmpMapReq,
     cm.CmAmpMapCnf,
 )
@@ -72,6 +84,10 @@ class Row:
     @property
     def frame(self) -> Frame | None:
         return parse(self.raw)
+
+    def holds(self, kind: type[Mme]) -> bool:
+        code = kind.operation[1] if kind.operation else self.fields.get("op")
+        return self.mmtype == kind.mmtype and self.fields.get("op") == code
 
 
 def load() -> Iterator[Row]:
@@ -102,7 +118,7 @@ def of(session: str) -> list[Row]:
 
 
 def rows_of(*kinds: type[Mme]) -> list[Row]:
-    return [row for row in ROWS if KNOWN.get(row.mmtype) in kinds]
+    return [row for row in ROWS if any(row.holds(kind) for kind in kinds)]
 
 
 def ours(mme: Mme, name: str) -> object:
@@ -113,12 +129,16 @@ def ours(mme: Mme, name: str) -> object:
         value = getattr(mme, NAMES.get(name, name))
     if isinstance(value, tuple):
         return list(value)
+    if name in ("hardware", "software") and isinstance(value, bytes):
+        return value.rstrip(b"\0").decode()
     if isinstance(value, bytes):
         return value.hex()
     return value
 
 
-def notation(value: object) -> object:
+def notation(name: str, value: object) -> object:
+    if name in NUMBERS and isinstance(value, str):
+        return int(value, 16)
     return value.replace(":", "") if isinstance(value, str) else value
 
 
@@ -126,7 +146,7 @@ def test_the_whole_file_is_read() -> None:
     assert len(ROWS) == 1024
 
 
-@pytest.mark.parametrize("kind", KNOWN.values(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_frame_of_a_known_message_has_its_recorded_fields(
     kind: type[Mme],
 ) -> None:
@@ -137,7 +157,7 @@ def test_every_frame_of_a_known_message_has_its_recorded_fields(
         assert frame is not None, row.name
         assert type(frame.mme) is kind
         compared = {
-            name: (ours(frame.mme, name), notation(value))
+            name: (ours(frame.mme, name), notation(name, value))
             for name, value in row.fields.items()
             if name not in UNREAD and kind is not qualcomm.VsSwVerCnf
         }
@@ -173,7 +193,7 @@ def test_what_we_do_not_know_is_dropped() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [kind for kind in KNOWN.values() if kind not in NOT_REBUILT],
+    [kind for kind in KINDS if kind not in NOT_REBUILT],
     ids=lambda kind: kind.__name__,
 )
 def test_every_frame_is_rebuilt_byte_for_byte(kind: type[Mme]) -> None:

@@ -285,6 +285,37 @@ class CmNwInfoCnf(Mme):
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CmGetKeyReq(Mme):
+    """Ask modems for their network; the own modem tells the key of a known one too."""
+
+    mmtype: ClassVar[int] = 0x600C
+    request_type: Annotated[int, u8(19)] = 0
+    key_type: Annotated[int, u8(20)] = KEY_TYPE_NMK
+    nid: Annotated[bytes, octets(21, 7)] = bytes(7)
+    my_nonce: Annotated[bytes, octets(28, 4)] = bytes(4)
+    pid: Annotated[int, u8(32)] = PID_HLE
+    prn: Annotated[int, u16(33)] = 0
+    pmn: Annotated[int, u8(35)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CmGetKeyCnf(Mme):
+    """The network of a modem, with its key for who may have it (result 0)."""
+
+    mmtype: ClassVar[int] = 0x600D
+    result: Annotated[int, u8(19)]
+    key_type: Annotated[int, u8(20)] = KEY_TYPE_NMK
+    my_nonce: Annotated[bytes, octets(21, 4)] = bytes(4)
+    your_nonce: Annotated[bytes, octets(25, 4)] = bytes(4)
+    nid: Annotated[bytes, octets(29, 7)]
+    eks: Annotated[int, u8(36)] = NEW_EKS_NMK
+    pid: Annotated[int, u8(37)] = PID_HLE
+    prn: Annotated[int, u16(38)] = 0
+    pmn: Annotated[int, u8(40)] = 0
+    key: Annotated[bytes, octets(41, 16)] = field(repr=False)
+
+
 MESSAGES: tuple[type[Mme], ...] = (
     CmSlacParmReq,
     CmSlacParmCnf,
@@ -299,6 +330,8 @@ MESSAGES: tuple[type[Mme], ...] = (
     CmSlacMatchCnf,
     CmSetKeyReq,
     CmSetKeyCnf,
+    CmGetKeyReq,
+    CmGetKeyCnf,
     CmAmpMapReq,
     CmAmpMapCnf,
     CmNwStatsReq,

@@ -27,11 +27,14 @@ class Mme:
 
     mmtype: the 16-bit message type.
     mmvs: header versions accepted when receiving; the first one is sent.
+    operation: offset and value of the 16-bit number that tells apart messages which
+        share one type; None where the type says it all.
     """
 
     __slots__ = ()
     mmtype: ClassVar[int]
     mmvs: ClassVar[tuple[int, ...]] = (MMV_AV_1_1,)
+    operation: ClassVar[tuple[int, int] | None] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,28 @@ class Nibbles:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A byte string whose 16-bit length stands at ``count_at``, filled up to ``field``.
+
+    field: bytes sent even for a shorter block.
+    """
+
+    offset: int
+    count_at: int
+    field: int = 0
+
+    def read(self, raw: bytes) -> bytes | None:
+        count = int.from_bytes(raw[self.count_at : self.count_at + 2], "little")
+        end = self.offset + count
+        return raw[self.offset : end] if end <= len(raw) else None
+
+    def write(self, value: object) -> bytes:
+        if not isinstance(value, bytes):
+            raise TypeError(f"{value!r} is no byte string")
+        return value.ljust(self.field, b"\0")
+
+
 class Layout:
     """Where the fields of one MME stand; reads and writes its body."""
 
@@ -174,9 +199,13 @@ class Layout:
         self.size = end
 
     def read(self, raw: bytes) -> Mme | None:
-        """Return the message in a frame; None when the frame is too short."""
+        """Return the message in a frame; None when too short, or another operation."""
         if len(raw) < self.size:
             return None
+        if self.kind.operation is not None:
+            offset, code = self.kind.operation
+            if int.from_bytes(raw[offset : offset + 2], "little") != code:
+                return None
         numbers = self._struct.unpack_from(raw, self._body)
         values = dict(zip(self._names, numbers, strict=True))
         if self._tail is not None:

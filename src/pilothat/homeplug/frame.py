@@ -48,11 +48,14 @@ def parse(raw: bytes) -> Frame | None:
     if ethertype != ETHERTYPE:
         return None
     (mmtype,) = _TYPE.unpack_from(raw, _TYPE_OFFSET)
-    layout = _BY_TYPE.get((mmv, mmtype))
-    if layout is None or (mmv == MMV_AV_1_0 and raw[_OUI_AT] != qualcomm.OUI):
+    layouts = _BY_TYPE.get((mmv, mmtype), ())
+    if mmv == MMV_AV_1_0 and raw[_OUI_AT] != qualcomm.OUI:
         return None
-    mme = layout.read(raw)
-    return None if mme is None else Frame(destination, source, mme)
+    for layout in layouts:
+        mme = layout.read(raw)
+        if mme is not None:
+            return Frame(destination, source, mme)
+    return None
 
 
 def build(destination: bytes, source: bytes, mme: Mme) -> bytes:
@@ -73,8 +76,16 @@ def _layouts() -> Iterator[Layout]:
 
 
 _BY_KIND = {layout.kind: layout for layout in _layouts()}
-_BY_TYPE = {
-    (mmv, layout.kind.mmtype): layout
-    for layout in _BY_KIND.values()
-    for mmv in layout.kind.mmvs
-}
+
+
+def _by_type() -> dict[tuple[int, int], tuple[Layout, ...]]:
+    """Return the layouts of each type; more than one where operations share it."""
+    found: dict[tuple[int, int], tuple[Layout, ...]] = {}
+    for layout in _BY_KIND.values():
+        for mmv in layout.kind.mmvs:
+            key = (mmv, layout.kind.mmtype)
+            found[key] = (*found.get(key, ()), layout)
+    return found
+
+
+_BY_TYPE = _by_type()

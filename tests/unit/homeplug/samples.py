@@ -38,6 +38,22 @@ SAMPLES: tuple[Mme, ...] = (
     qualcomm.VsRsDevCnf(),
     qualcomm.VsPlLnkStatusReq(),
     qualcomm.VsPlLnkStatusCnf(link=1),
+    cm.CmGetKeyReq(nid=b"network"),
+    cm.CmGetKeyCnf(result=1, nid=b"network", key=bytes(16)),
+    qualcomm.VsFacDefaultsReq(),
+    qualcomm.VsFacDefaultsCnf(),
+    qualcomm.VsOpAttributesReq(cookie=5),
+    qualcomm.VsOpAttributesCnf(
+        hardware=b"QCA7000".ljust(16, b"\0"), software=b"MAC".ljust(16, b"\0")
+    ),
+    qualcomm.ModuleReadReq(length=4, offset=1400),
+    qualcomm.ModuleReadCnf(data_length=22, length=4, offset=1400, data=b"data"),
+    qualcomm.ModuleStartReq(session=7, length=9040, checksum=0x12345678),
+    qualcomm.ModuleStartCnf(session=7),
+    qualcomm.ModuleWriteReq(session=7, length=4, offset=8400, data=b"data"),
+    qualcomm.ModuleWriteCnf(session=7, length=4, offset=8400),
+    qualcomm.ModuleCommitReq(session=7, commit=0x80000003),
+    qualcomm.ModuleCommitCnf(session=7, commit=0x80000003),
 )
 
 
