@@ -4,7 +4,9 @@
 
 Every frame that comes from one interface goes through ``twin.medium``: its modems
 answer, measure and restart, and let IP pass only when both hold the same key. Commands
-on standard input, one a line: ``cut``, ``mend``, ``silence evse|ev``, ``wake evse|ev``.
+on standard input, one a line: ``cut``, ``mend``, and with ``evse`` or ``ev`` behind
+``silence``, ``wake``, ``damage`` (what is read of the parameters), ``refuse`` (the next
+operation on the parameters), ``slow`` (answers 50 ms later).
 Needs CAP_NET_RAW. A test tool: it is no part of a station.
 """
 
@@ -17,8 +19,10 @@ import os
 import socket
 import sys
 
+from pilothat.plc.pib import Role
 from pilothat.runtime.plcport import open_packet_socket
-from pilothat.twin.medium import KINDS, Medium, MediumSettings
+from pilothat.twin.medium import Medium, MediumSettings
+from pilothat.twin.modem import KINDS
 
 log = logging.getLogger("pilothat.segment")
 
@@ -31,6 +35,7 @@ _NEXT_HEADER_AT = 20
 _IP_END = 54  # Ethernet and IPv6 header, without extensions
 _CHECKSUM_AT = {6: 16, 17: 6}  # in TCP, in UDP
 EVSE, EV = "evse", "ev"
+_SLOW_S = 0.05
 _MODEM_MACS = {EVSE: bytes.fromhex("00b052e50001"), EV: bytes.fromhex("00b052ca0001")}
 
 
@@ -63,12 +68,15 @@ def _even(octets: bytes) -> bytes:
 class Segment:
     """Carry frames between interfaces through a medium."""
 
-    def __init__(self, interfaces: dict[str, str], kind: str) -> None:
+    def __init__(
+        self, interfaces: dict[str, str], kind: str, roles: dict[str, Role]
+    ) -> None:
         self._medium = Medium(MediumSettings(), os.urandom)
         self._sockets: dict[str, socket.socket] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._kind = kind
+        self._roles = roles
         self._hosts: set[str] = set()
         for name, interface in interfaces.items():
             opened = open_packet_socket(interface, ALL_PROTOCOLS)
@@ -86,6 +94,12 @@ class Segment:
                 self._medium.silence(name, is_silent=True)
             case ["wake", name] if name in self._hosts:
                 self._medium.silence(name, is_silent=False)
+            case ["damage", name] if name in self._hosts:
+                self._medium.modem(name).store.flips_reads = True
+            case ["refuse", name] if name in self._hosts:
+                self._medium.modem(name).store.refusals += 1
+            case ["slow", name] if name in self._hosts:
+                self._medium.modem(name).lag_s = _SLOW_S
             case _:
                 log.warning("unknown command line=%s", line.strip()[:40])
 
@@ -105,7 +119,8 @@ class Segment:
         """Put the modem on the line once its host has shown itself."""
         if name not in self._hosts:
             self._hosts.add(name)
-            self._medium.attach(name, host_mac, _MODEM_MACS[name], self._kind)
+            mac, role = _MODEM_MACS[name], self._roles[name]
+            self._medium.attach(name, host_mac, mac, self._kind, role)
 
     def _deliver(self) -> None:
         for delivery in self._medium.tick(self._loop.time()):
@@ -122,7 +137,9 @@ class Segment:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    segment = Segment({EVSE: options.evse, EV: options.ev}, options.kind)
+    interfaces = {EVSE: options.evse, EV: options.ev}
+    roles = {EVSE: Role[options.role], EV: Role.PEV}
+    segment = Segment(interfaces, options.kind, roles)
     over = asyncio.Event()
 
     def take() -> None:
@@ -144,6 +161,7 @@ def main() -> int:
     parser.add_argument("--evse", required=True, metavar="IF")
     parser.add_argument("--ev", required=True, metavar="IF")
     parser.add_argument("--kind", default="qca7000", choices=sorted(KINDS))
+    parser.add_argument("--role", default="EVSE", choices=[r.name for r in Role])
     logging.basicConfig(level=logging.INFO)
     asyncio.run(_run(parser.parse_args()))
     return 0

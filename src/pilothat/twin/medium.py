@@ -9,80 +9,35 @@ does (loss, doubling, overtaking, noise) comes from the injected entropy alone.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import (
     GROUPS,
-    CmAmpMapCnf,
-    CmAmpMapReq,
     CmAttenProfileInd,
     CmMnbcSoundInd,
-    CmNwInfoCnf,
-    CmNwInfoReq,
-    CmNwStatsCnf,
-    CmNwStatsReq,
     CmSetKeyCnf,
     CmSetKeyReq,
-    Network,
-    StationRate,
 )
 from pilothat.homeplug.field import Mme
-from pilothat.homeplug.nid import NMK_BYTES, nid_of
+from pilothat.homeplug.nid import NMK_BYTES
 from pilothat.homeplug.qualcomm import (
     LOCAL_MODEM_MAC,
-    VsPlLnkStatusCnf,
-    VsPlLnkStatusReq,
+    VsFacDefaultsCnf,
+    VsFacDefaultsReq,
     VsRsDevCnf,
     VsRsDevReq,
-    VsSwVerCnf,
-    VsSwVerReq,
 )
 from pilothat.machine import Entropy
+from pilothat.plc.pib import Role
+from pilothat.twin.modem import KINDS, LOCAL_ONLY, Modem, Store, answer, new_pib
 
 _ETHERNET_HEADER_BYTES = 14
 _MMTYPE_AT = slice(15, 17)
 _GROUP_BIT = 1
 _NONCE_BYTES = 4
 _PMN = 0xFF  # what the chips put there
-_ROLE_COORDINATOR = 2
-_RATE_MBPS = 9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModemKind:
-    """What one kind of modem is and does.
-
-    groups: in a profile; 0 is a modem that does not measure.
-    """
-
-    version: bytes
-    device_class: int
-    ident: int
-    groups: int = GROUPS
-    has_link_status: bool = True
-
-
-KINDS: Mapping[str, ModemKind] = {
-    "qca7000": ModemKind(
-        version=b"MAC-QCA7000-1.1.0.727-02-20130826-FINAL",
-        device_class=0x22,
-        ident=0x001B58DC,
-    ),
-    "qca7005": ModemKind(
-        version=b"MAC-QCA7005-1.1.0.730-04-20140815-CS",
-        device_class=0x22,
-        ident=0x001B587C,
-    ),
-    "qca7420": ModemKind(
-        version=b"MAC-QCA7420-1.4.0.20-00-20171027-CS",
-        device_class=0x20,
-        ident=0x001CFCFC,
-        groups=0,
-        has_link_status=False,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,32 +74,13 @@ class Delivery:
     frame: bytes
 
 
-@dataclass(slots=True)
-class _Modem:
-    """One modem and the host behind it."""
-
-    name: str
-    host_mac: bytes
-    mac: bytes
-    kind: ModemKind
-    nmk: bytes
-    keyed_at: float = float("-inf")
-    silent_until: float = float("-inf")
-    refusals: int = 0
-    is_silent: bool = False
-    is_cut: bool = False
-
-    def is_awake(self, now: float) -> bool:
-        return not self.is_silent and now >= self.silent_until
-
-
 class Medium:
     """The line. Hosts send into it, the world collects what ``tick`` delivers."""
 
     def __init__(self, settings: MediumSettings, entropy: Entropy) -> None:
         self._settings = settings
         self._entropy = entropy
-        self._modems: dict[str, _Modem] = {}
+        self._modems: dict[str, Modem] = {}
         self._couplings_db: dict[tuple[str, str], int] = {}
         self._in_flight: list[tuple[float, int, Delivery]] = []
         self._sent = 0
@@ -156,11 +92,28 @@ class Medium:
         return self._in_flight[0][0] if self._in_flight else None
 
     def attach(
-        self, name: str, host_mac: bytes, modem_mac: bytes, kind: str = "qca7000"
+        self,
+        name: str,
+        host_mac: bytes,
+        modem_mac: bytes,
+        kind: str = "qca7000",
+        role: Role = Role.EVSE,
     ) -> None:
         """Put a modem with its host on the line, with a key of its own."""
         nmk = modem_mac.ljust(NMK_BYTES, b"\0")
-        self._modems[name] = _Modem(name, host_mac, modem_mac, KINDS[kind], nmk)
+        store = Store(new_pib(KINDS[kind].chip, modem_mac, role))
+        self._modems[name] = Modem(
+            name=name,
+            host_mac=host_mac,
+            mac=modem_mac,
+            kind=KINDS[kind],
+            nmk=nmk,
+            store=store,
+        )
+
+    def modem(self, name: str) -> Modem:
+        """Return a modem, to look into it or to break it."""
+        return self._modems[name]
 
     def couple(self, name_a: str, name_b: str, attenuation_db: int) -> None:
         """Set how weak two modems hear each other."""
@@ -223,7 +176,7 @@ class Medium:
 
     # Frames on their way.
 
-    def _spread(self, sender: _Modem, frame: bytes, now: float) -> None:
+    def _spread(self, sender: Modem, frame: bytes, now: float) -> None:
         """Take a management message to the own modem, to all others, or both."""
         destination = frame[:6]
         if destination in (LOCAL_MODEM_MAC, sender.mac, wire.BROADCAST_MAC):
@@ -232,13 +185,13 @@ class Medium:
             for other in self._others(sender, now):
                 self._broadcast(sender, other, frame, now)
 
-    def _others(self, sender: _Modem, now: float) -> Iterator[_Modem]:
+    def _others(self, sender: Modem, now: float) -> Iterator[Modem]:
         for other in self._modems.values():
             is_reached = not (sender.is_cut or other.is_cut) and other.is_awake(now)
             if other is not sender and is_reached:
                 yield other
 
-    def _bridge(self, sender: _Modem, frame: bytes, now: float) -> None:
+    def _bridge(self, sender: Modem, frame: bytes, now: float) -> None:
         """Pass a frame that is no MME on; within a network nothing is lost."""
         is_group = bool(frame[0] & _GROUP_BIT)
         for other in self._others(sender, now):
@@ -246,9 +199,7 @@ class Medium:
             if is_for_host and self.can_talk(sender.name, other.name, now):
                 self._fly(now + self._settings.latency_s, other, frame)
 
-    def _broadcast(
-        self, sender: _Modem, other: _Modem, frame: bytes, now: float
-    ) -> None:
+    def _broadcast(self, sender: Modem, other: Modem, frame: bytes, now: float) -> None:
         settings = self._settings
         if self._happens(settings.loss):
             return
@@ -265,7 +216,7 @@ class Medium:
         if int.from_bytes(frame[_MMTYPE_AT], "little") == CmMnbcSoundInd.mmtype:
             self._measure(sender, other, at)
 
-    def _measure(self, sender: _Modem, other: _Modem, at: float) -> None:
+    def _measure(self, sender: Modem, other: Modem, at: float) -> None:
         """Let a modem tell its host how weak a sound arrived."""
         settings = self._settings
         pair = _pair(sender.name, other.name)
@@ -296,7 +247,7 @@ class Medium:
         self._drops[mmtype] = left - 1
         return True
 
-    def _fly(self, at: float, receiver: _Modem, frame: bytes) -> None:
+    def _fly(self, at: float, receiver: Modem, frame: bytes) -> None:
         self._sent += 1
         delivery = Delivery(receiver.name, frame)
         heapq.heappush(self._in_flight, (at, self._sent, delivery))
@@ -308,46 +259,42 @@ class Medium:
 
     # What a modem answers.
 
-    def _ask(self, modem: _Modem, asker: _Modem, frame: bytes, at: float) -> None:
-        """Let a modem answer; to a host beyond the line it only says who it is."""
+    def _ask(self, modem: Modem, asker: Modem, frame: bytes, at: float) -> None:
+        """Let a modem answer; a host beyond the line cannot change its key."""
         request = wire.parse(frame)
         if request is None:
             return
         is_local = modem is asker
-        if not is_local and not isinstance(request.mme, VsSwVerReq):
+        if not is_local and isinstance(request.mme, LOCAL_ONLY):
             return
         cnf = self._answer(modem, request.mme, at)
         if cnf is None:
             return
         settings = self._settings
         delay_s = settings.local_s if is_local else settings.latency_s
+        delay_s += modem.lag_s
         raw = wire.build(request.source, modem.mac, cnf)
         if not self._is_dropped(raw):
             self._fly(at + delay_s, asker, raw)
 
-    def _answer(self, modem: _Modem, mme: Mme, now: float) -> Mme | None:
-        kind = modem.kind
-        peers = [m for m in self._modems.values() if self._are_linked(modem, m, now)]
+    def _answer(self, modem: Modem, mme: Mme, now: float) -> Mme | None:
         match mme:
             case CmSetKeyReq():
                 return self._take_key(modem, mme, now)
             case VsRsDevReq():
                 self.forget_key(modem.name, now)
                 return VsRsDevCnf()
-            case VsSwVerReq():
-                return VsSwVerCnf(
-                    device_class=kind.device_class,
-                    version=kind.version,
-                    ident=kind.ident,
-                )
-            case VsPlLnkStatusReq() if kind.has_link_status:
-                return VsPlLnkStatusCnf(link=int(bool(peers)))
-        return _network_answer(modem, mme, peers)
+            case VsFacDefaultsReq():
+                self.forget_key(modem.name, now)
+                modem.store.restore_factory()
+                return VsFacDefaultsCnf()
+        peers = [m for m in self._modems.values() if self._are_linked(modem, m, now)]
+        return answer(modem, mme, peers)
 
-    def _are_linked(self, modem: _Modem, other: _Modem, now: float) -> bool:
+    def _are_linked(self, modem: Modem, other: Modem, now: float) -> bool:
         return modem is not other and self.can_talk(modem.name, other.name, now)
 
-    def _take_key(self, modem: _Modem, req: CmSetKeyReq, now: float) -> Mme:
+    def _take_key(self, modem: Modem, req: CmSetKeyReq, now: float) -> Mme:
         is_taken = modem.refusals == 0
         if is_taken:
             self._set_key(modem, req.nmk, now)
@@ -360,25 +307,11 @@ class Medium:
             pmn=_PMN,
         )
 
-    def _set_key(self, modem: _Modem, nmk: bytes, now: float) -> None:
+    def _set_key(self, modem: Modem, nmk: bytes, now: float) -> None:
         """Only a different key restarts the network layer."""
         if nmk != modem.nmk:
             modem.nmk, modem.keyed_at = nmk, now
             modem.silent_until = now + self._settings.restart_s
-
-
-def _network_answer(modem: _Modem, mme: Mme, peers: list[_Modem]) -> Mme | None:
-    match mme:
-        case CmNwStatsReq():
-            rates = (StationRate(m.mac, _RATE_MBPS, _RATE_MBPS) for m in peers)
-            return CmNwStatsCnf(stations=tuple(rates))
-        case CmNwInfoReq():
-            nid = nid_of(modem.nmk)
-            network = Network(nid, 1, 1, _ROLE_COORDINATOR, modem.mac)
-            return CmNwInfoCnf(networks=(network,))
-        case CmAmpMapReq():
-            return CmAmpMapCnf()
-    return None
 
 
 def _pair(name_a: str, name_b: str) -> tuple[str, str]:

@@ -10,7 +10,8 @@ from pilothat.homeplug import cm, qualcomm
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import BROADCAST_MAC, build, parse
 from pilothat.homeplug.qualcomm import LOCAL_MODEM_MAC
-from pilothat.twin.medium import KINDS, Medium, MediumSettings
+from pilothat.twin.medium import Medium, MediumSettings
+from pilothat.twin.modem import KINDS
 
 HOSTS = {name: bytes((2, 0, 0, 0, 0, n)) for n, name in enumerate(("evse", "ev", "x"))}
 MODEMS = {

@@ -1,0 +1,186 @@
+"""Who is on the line: every modem with chip, firmware, role, network and peers.
+
+A broadcast reaches all; those on our own cable answer to the local address too, which
+tells them from those beyond the line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilothat.homeplug.cm import (
+    CmGetKeyCnf,
+    CmGetKeyReq,
+    CmNwInfoCnf,
+    CmNwInfoReq,
+    CmNwStatsCnf,
+    CmNwStatsReq,
+    Network,
+    StationRate,
+)
+from pilothat.homeplug.field import Mme
+from pilothat.homeplug.frame import BROADCAST_MAC
+from pilothat.homeplug.qualcomm import (
+    BLOCK_BYTES,
+    LOCAL_MODEM_MAC,
+    VsSwVerCnf,
+    VsSwVerReq,
+)
+from pilothat.plc.dialogue import ANSWER_S, Answers, Gather, ModemError, Script
+from pilothat.plc.module import Cnf, asked, read
+from pilothat.plc.pib import CCO, SLAC, Role, body_start, role_of
+
+WINDOW_S = 0.3
+TRIES = 3
+FACTORY_NID = bytes.fromhex("b0f2e695666b03")  # of the public password HomePlugAV
+# device class -> family, for firmware whose text names no chip
+FAMILIES = {0x20: "QCA7420", 0x21: "QCA6410", 0x22: "QCA7000"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One modem, and what was learned of it.
+
+    is_local: on our own cable, not beyond the powerline.
+    role: None when the block says neither, or could not be read (stored_role None).
+    """
+
+    mac: bytes
+    is_local: bool
+    version: VsSwVerCnf
+    role: Role | None = None
+    stored_role: tuple[int, int] | None = None  # CCoSelection, SLAC mode
+    nid: bytes | None = None
+    networks: tuple[Network, ...] = ()
+    peers: tuple[StationRate, ...] = ()
+
+    @property
+    def chip(self) -> str:
+        """Return the chip, as the firmware's text names it."""
+        words = self.version.firmware.split("-")
+        if len(words) > 1 and words[0] == "MAC":
+            return words[1]
+        return FAMILIES.get(self.version.device_class, "")
+
+    @property
+    def key_state(self) -> str:
+        """Return what is known of its key, in words; never the key."""
+        if self.nid is None:
+            return "unknown"
+        if self.nid == FACTORY_NID:
+            return "factory key"
+        return f"network {self.nid.hex()}"
+
+
+def survey() -> Script[list[Found]]:
+    """Return all modems that answer, those on our own cable first."""
+    local: dict[bytes, VsSwVerCnf] = {}
+    every: dict[bytes, VsSwVerCnf] = {}
+    for _ in range(TRIES):
+        near = yield Gather(
+            destination=LOCAL_MODEM_MAC,
+            mme=VsSwVerReq(),
+            kind=VsSwVerCnf,
+            window_s=WINDOW_S,
+        )
+        far = yield Gather(
+            destination=BROADCAST_MAC,
+            mme=VsSwVerReq(),
+            kind=VsSwVerCnf,
+            window_s=WINDOW_S,
+        )
+        local.update(_versions(near))
+        every.update(_versions(far))
+        if local:
+            break
+    every.update(local)
+    nids = yield from _nids()
+    found = []
+    for mac, version in sorted(every.items(), key=lambda one: one[0] not in local):
+        found.append(
+            (yield from _studied(mac, version, nids.get(mac), is_local=mac in local))
+        )
+    return found
+
+
+def chosen(mac: bytes | None) -> Script[Found]:
+    """Return the modem of this MAC; without one, that on our own cable.
+
+    Raises ModemError for none and for two.
+    """
+    found = yield from survey()
+    if mac is not None:
+        found = [one for one in found if one.mac == mac]
+    local = [one for one in found if one.is_local or mac is not None]
+    if not local:
+        raise ModemError(
+            "no powerline modem answers",
+            where="interface",
+            remedy="Check its power and cable. A modem in PEV role falls asleep after "
+            "30 s: switch it off and on and try at once",
+        )
+    if len(local) > 1:
+        raise ModemError(
+            f"{len(local)} modems on one cable",
+            where="interface",
+            remedy="Leave one connected, or name one with --mac",
+        )
+    return local[0]
+
+
+def role_bytes(mac: bytes) -> Script[tuple[int, int] | None]:
+    """Return CCoSelection and SLAC mode; None when the modem does not let us read.
+
+    The headers are read first, because the place of the block differs.
+    """
+    try:
+        head = yield from read(mac, 0, BLOCK_BYTES, ANSWER_S)
+        start = body_start(head)
+        if start is None:
+            return None
+        cco = yield from read(mac, start + CCO.offset, 1, ANSWER_S)
+        slac = yield from read(mac, start + SLAC.offset, 1, ANSWER_S)
+    except ModemError:
+        return None  # the answer, too: this modem shows us no such block
+    return (cco[0], slac[0]) if cco and slac else None
+
+
+def _studied(
+    mac: bytes, version: VsSwVerCnf, nid: bytes | None, *, is_local: bool
+) -> Script[Found]:
+    stored = yield from role_bytes(mac)
+    networks = yield from _one(mac, CmNwInfoReq(), CmNwInfoCnf)
+    peers = yield from _one(mac, CmNwStatsReq(), CmNwStatsCnf)
+    return Found(
+        mac=mac,
+        is_local=is_local,
+        version=version,
+        role=role_of(*stored) if stored else None,
+        stored_role=stored,
+        nid=nid,
+        networks=networks.networks if networks else (),
+        peers=peers.stations if peers else (),
+    )
+
+
+def _one(mac: bytes, req: Mme, kind: type[Cnf]) -> Script[Cnf | None]:
+    """Ask what a modem may not know: None when it is silent."""
+    try:
+        return (yield from asked(mac, req, kind, ANSWER_S, tries=1))
+    except ModemError:
+        return None
+
+
+def _nids() -> Script[dict[bytes, bytes]]:
+    """Return the network of every modem: who may not tell its key tells its NID."""
+    answers = yield Gather(
+        destination=BROADCAST_MAC,
+        mme=CmGetKeyReq(),
+        kind=CmGetKeyCnf,
+        window_s=WINDOW_S,
+    )
+    return {f.source: f.mme.nid for f in answers if isinstance(f.mme, CmGetKeyCnf)}
+
+
+def _versions(frames: Answers) -> dict[bytes, VsSwVerCnf]:
+    return {f.source: f.mme for f in frames if isinstance(f.mme, VsSwVerCnf)}
