@@ -20,6 +20,7 @@ from typing import ClassVar, Protocol, get_type_hints, runtime_checkable
 MMV_AV_1_0 = 0  # vendor messages: no fragmentation info, the OUI comes first
 MMV_AV_1_1 = 1  # everything SLAC needs
 MMV_AV_2_0 = 2  # sent by some for CM_AMP_MAP and CM_NW_STATS
+QUALCOMM_OUI = bytes.fromhex("00b052")
 
 
 class Mme:
@@ -29,12 +30,14 @@ class Mme:
     mmvs: header versions accepted when receiving; the first one is sent.
     operation: offset and value of the 16-bit number that tells apart messages which
         share one type; None where the type says it all.
+    oui: whose message it is, where the header says that it is a vendor's.
     """
 
     __slots__ = ()
     mmtype: ClassVar[int]
     mmvs: ClassVar[tuple[int, ...]] = (MMV_AV_1_1,)
     operation: ClassVar[tuple[int, int] | None] = None
+    oui: ClassVar[bytes] = QUALCOMM_OUI
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pilothat.homeplug import cm, qualcomm
+from pilothat.homeplug import cm, lumissil, qualcomm
 from pilothat.homeplug.field import MMV_AV_1_0, Layout, Mme
 
 ETHERTYPE = 0x88E1
@@ -49,9 +49,9 @@ def parse(raw: bytes) -> Frame | None:
         return None
     (mmtype,) = _TYPE.unpack_from(raw, _TYPE_OFFSET)
     layouts = _BY_TYPE.get((mmv, mmtype), ())
-    if mmv == MMV_AV_1_0 and raw[_OUI_AT] != qualcomm.OUI:
-        return None
     for layout in layouts:
+        if mmv == MMV_AV_1_0 and raw[_OUI_AT] != layout.kind.oui:
+            continue
         mme = layout.read(raw)
         if mme is not None:
             return Frame(destination, source, mme)
@@ -63,14 +63,14 @@ def build(destination: bytes, source: bytes, mme: Mme) -> bytes:
     kind = type(mme)
     mmv = kind.mmvs[0]
     head = _HEADER.pack(destination, source, ETHERTYPE, mmv)
-    filler = qualcomm.OUI if mmv == MMV_AV_1_0 else _FMI
+    filler = kind.oui if mmv == MMV_AV_1_0 else _FMI
     body = _BY_KIND[kind].write(mme)
     raw = head + _TYPE.pack(kind.mmtype) + filler + body
     return raw.ljust(MIN_FRAME_BYTES, b"\0")
 
 
 def _layouts() -> Iterator[Layout]:
-    for kind in (*cm.MESSAGES, *qualcomm.MESSAGES):
+    for kind in (*cm.MESSAGES, *qualcomm.MESSAGES, *lumissil.MESSAGES):
         is_vendor = kind.mmvs[0] == MMV_AV_1_0
         yield Layout(kind, _VENDOR_BODY_OFFSET if is_vendor else _BODY_OFFSET)
 

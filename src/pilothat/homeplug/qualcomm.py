@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar
 
 from pilothat.homeplug.field import (
     MMV_AV_1_0,
+    QUALCOMM_OUI,
     Block,
     Mme,
     octets,
@@ -24,7 +25,7 @@ from pilothat.homeplug.field import (
     u32,
 )
 
-OUI = bytes.fromhex("00b052")
+OUI = QUALCOMM_OUI
 LOCAL_MODEM_MAC = OUI + bytes.fromhex("000001")  # "the modem on my cable"
 MSTATUS_OK = 0
 _VENDOR = (MMV_AV_1_0,)

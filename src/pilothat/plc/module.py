@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from pilothat.homeplug.cm import CmSetKeyCnf, CmSetKeyReq
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import Frame, mac_text
+from pilothat.homeplug.nid import nid_of
 from pilothat.homeplug.qualcomm import (
     BLOCK_BYTES,
     COMMIT_FACTORY,
@@ -38,6 +40,9 @@ READ_S = 5.0  # patience, as the maker's tool has it
 SESSION_S = 60.0
 WRITE_S = 90.0  # the flash is erased meanwhile
 RESET_S = 2.0  # before the first question to a modem that restarts
+KEY_S = 1.0
+SETTLE_S = 0.3
+KEY_TAKEN = 1  # every Qualcomm chip says 1 where the HomePlug text says 0
 BOOT_TRIES = 120  # of half a second
 IMAGE_MAX_BYTES = 1 << 17
 COMMIT = COMMIT_FORCE | COMMIT_NO_RESET | COMMIT_FACTORY
@@ -142,6 +147,20 @@ def factory_reset(mac: bytes) -> Script[VsSwVerCnf]:
     yield Tell(what="restore factory parameters", may_stop=False)
     yield from asked(mac, VsFacDefaultsReq(), VsFacDefaultsCnf, READ_S, tries=1)
     return (yield from _awaited(mac))
+
+
+def set_key(mac: bytes, nmk: bytes) -> Script[None]:
+    """Give a modem a network key and wait until it answers again."""
+    req = CmSetKeyReq(nid=nid_of(nmk), nmk=nmk)
+    cnf = yield from asked(mac, req, CmSetKeyCnf, KEY_S)
+    if cnf.result != KEY_TAKEN:
+        raise ModemError(
+            f"the key is refused with result {cnf.result}",
+            where=f"modem {mac_text(mac)}",
+            remedy="Restart it with `pilothat modem reset`",
+        )
+    yield Wait(SETTLE_S)
+    yield from asked(mac, VsSwVerReq(), VsSwVerCnf, 0.5, tries=BOOT_TRIES)
 
 
 def _awaited(mac: bytes) -> Script[VsSwVerCnf]:

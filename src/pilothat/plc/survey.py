@@ -6,8 +6,9 @@ tells them from those beyond the line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pilothat.homeplug import lumissil
 from pilothat.homeplug.cm import (
     CmGetKeyCnf,
     CmGetKeyReq,
@@ -20,13 +21,14 @@ from pilothat.homeplug.cm import (
 )
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import BROADCAST_MAC
+from pilothat.homeplug.lumissil import NscmGetVersionCnf, NscmGetVersionReq
 from pilothat.homeplug.qualcomm import (
     BLOCK_BYTES,
     LOCAL_MODEM_MAC,
     VsSwVerCnf,
     VsSwVerReq,
 )
-from pilothat.plc.dialogue import ANSWER_S, Answers, Gather, ModemError, Script
+from pilothat.plc.dialogue import ANSWER_S, Gather, ModemError, Script
 from pilothat.plc.module import Cnf, asked, read
 from pilothat.plc.pib import CCO, SLAC, Role, body_start, role_of
 
@@ -42,25 +44,33 @@ class Found:
     """One modem, and what was learned of it.
 
     is_local: on our own cable, not beyond the powerline.
-    role: None when the block says neither, or could not be read (stored_role None).
     """
 
     mac: bytes
     is_local: bool
-    version: VsSwVerCnf
-    role: Role | None = None
+    chip: str  # as the firmware's text names it; empty when it names none
+    firmware: str
     stored_role: tuple[int, int] | None = None  # CCoSelection, SLAC mode
     nid: bytes | None = None
     networks: tuple[Network, ...] = ()
     peers: tuple[StationRate, ...] = ()
 
     @property
-    def chip(self) -> str:
-        """Return the chip, as the firmware's text names it."""
-        words = self.version.firmware.split("-")
-        if len(words) > 1 and words[0] == "MAC":
-            return words[1]
-        return FAMILIES.get(self.version.device_class, "")
+    def role(self) -> Role | None:
+        """Return the stored role; None when it is neither, or could not be read."""
+        return role_of(*self.stored_role) if self.stored_role else None
+
+    @property
+    def is_coordinator(self) -> bool:
+        """Tell whether it leads a network of its own, as an EVSE's modem does."""
+        return any(one.cco_mac == self.mac for one in self.networks)
+
+    @property
+    def role_words(self) -> str:
+        """Return the role, or what is known in its place."""
+        if self.role is not None:
+            return self.role.name
+        return "unknown, coordinator" if self.is_coordinator else "unknown"
 
     @property
     def key_state(self) -> str:
@@ -77,30 +87,31 @@ def survey() -> Script[list[Found]]:
     local: dict[bytes, VsSwVerCnf] = {}
     every: dict[bytes, VsSwVerCnf] = {}
     for _ in range(TRIES):
-        near = yield Gather(
-            destination=LOCAL_MODEM_MAC,
-            mme=VsSwVerReq(),
-            kind=VsSwVerCnf,
-            window_s=WINDOW_S,
-        )
-        far = yield Gather(
-            destination=BROADCAST_MAC,
-            mme=VsSwVerReq(),
-            kind=VsSwVerCnf,
-            window_s=WINDOW_S,
-        )
-        local.update(_versions(near))
-        every.update(_versions(far))
+        local.update((yield from _versions(LOCAL_MODEM_MAC)))
+        every.update((yield from _versions(BROADCAST_MAC)))
         if local:
             break
     every.update(local)
     nids = yield from _nids()
     found = []
-    for mac, version in sorted(every.items(), key=lambda one: one[0] not in local):
-        found.append(
-            (yield from _studied(mac, version, nids.get(mac), is_local=mac in local))
+    for mac, cnf in sorted(every.items(), key=lambda one: one[0] not in local):
+        base = Found(
+            mac=mac,
+            is_local=mac in local,
+            chip=chip_of(cnf),
+            firmware=cnf.firmware,
+            nid=nids.get(mac),
         )
-    return found
+        found.append((yield from _studied(base)))
+    return found + (yield from _others(nids))
+
+
+def chip_of(cnf: VsSwVerCnf) -> str:
+    """Return the chip; the text is more to be trusted than the numbers."""
+    words = cnf.firmware.split("-")
+    if len(words) > 1 and words[0] == "MAC":
+        return words[1]
+    return FAMILIES.get(cnf.device_class, "")
 
 
 def chosen(mac: bytes | None) -> Script[Found]:
@@ -145,19 +156,13 @@ def role_bytes(mac: bytes) -> Script[tuple[int, int] | None]:
     return (cco[0], slac[0]) if cco and slac else None
 
 
-def _studied(
-    mac: bytes, version: VsSwVerCnf, nid: bytes | None, *, is_local: bool
-) -> Script[Found]:
-    stored = yield from role_bytes(mac)
-    networks = yield from _one(mac, CmNwInfoReq(), CmNwInfoCnf)
-    peers = yield from _one(mac, CmNwStatsReq(), CmNwStatsCnf)
-    return Found(
-        mac=mac,
-        is_local=is_local,
-        version=version,
-        role=role_of(*stored) if stored else None,
-        stored_role=stored,
-        nid=nid,
+def _studied(base: Found) -> Script[Found]:
+    """Return a modem with what it tells when asked alone."""
+    networks = yield from _one(base.mac, CmNwInfoReq(), CmNwInfoCnf)
+    peers = yield from _one(base.mac, CmNwStatsReq(), CmNwStatsCnf)
+    return replace(
+        base,
+        stored_role=(yield from role_bytes(base.mac)),
         networks=networks.networks if networks else (),
         peers=peers.stations if peers else (),
     )
@@ -182,5 +187,32 @@ def _nids() -> Script[dict[bytes, bytes]]:
     return {f.source: f.mme.nid for f in answers if isinstance(f.mme, CmGetKeyCnf)}
 
 
-def _versions(frames: Answers) -> dict[bytes, VsSwVerCnf]:
-    return {f.source: f.mme for f in frames if isinstance(f.mme, VsSwVerCnf)}
+def _versions(destination: bytes) -> Script[dict[bytes, VsSwVerCnf]]:
+    answers = yield Gather(
+        destination=destination,
+        mme=VsSwVerReq(),
+        kind=VsSwVerCnf,
+        window_s=WINDOW_S,
+    )
+    return {f.source: f.mme for f in answers if isinstance(f.mme, VsSwVerCnf)}
+
+
+def _others(nids: dict[bytes, bytes]) -> Script[list[Found]]:
+    """Return modems of the other maker; what lies where cannot be told."""
+    answers = yield Gather(
+        destination=BROADCAST_MAC,
+        mme=NscmGetVersionReq(),
+        kind=NscmGetVersionCnf,
+        window_s=WINDOW_S,
+    )
+    return [
+        Found(
+            mac=frame.source,
+            is_local=False,
+            chip=lumissil.CHIP,
+            firmware=frame.mme.firmware,
+            nid=nids.get(frame.source),
+        )
+        for frame in answers
+        if isinstance(frame.mme, NscmGetVersionCnf)
+    ]

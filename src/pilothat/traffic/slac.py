@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
-from pilothat.homeplug import cm, qualcomm
+from pilothat.homeplug import cm, lumissil, qualcomm
 from pilothat.homeplug.field import Mme
 
 FROM_EV: frozenset[type[Mme]] = frozenset(
@@ -23,7 +23,15 @@ FROM_EVSE: frozenset[type[Mme]] = frozenset(
 )
 # between a host and its own modem
 LOCAL: frozenset[type[Mme]] = frozenset(
-    (cm.CmSetKeyReq, cm.CmSetKeyCnf, cm.CmAttenProfileInd, *qualcomm.MESSAGES)
+    (
+        cm.CmSetKeyReq,
+        cm.CmSetKeyCnf,
+        cm.CmGetKeyReq,
+        cm.CmGetKeyCnf,
+        cm.CmAttenProfileInd,
+        *qualcomm.MESSAGES,
+        *lumissil.MESSAGES,
+    )
 )
 
 # message -> (words in front, attribute); no network key, it has no place in a log

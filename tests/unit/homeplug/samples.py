@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilothat.homeplug import cm, qualcomm
+from pilothat.homeplug import cm, lumissil, qualcomm
 from pilothat.homeplug.field import Mme
 
 EV = bytes.fromhex("02e0e0e0e001")
@@ -54,6 +54,8 @@ SAMPLES: tuple[Mme, ...] = (
     qualcomm.ModuleWriteCnf(session=7, length=4, offset=8400),
     qualcomm.ModuleCommitReq(session=7, commit=0x80000003),
     qualcomm.ModuleCommitCnf(session=7, commit=0x80000003),
+    lumissil.NscmGetVersionReq(),
+    lumissil.NscmGetVersionCnf(major=1, minor=2, patch=3, build=4),
 )
 
 

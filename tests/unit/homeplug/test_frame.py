@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.homeplug.samples import EV, EVSE, GROUPS_DB, RUN, SAMPLES, name_of
 
-from pilothat.homeplug import cm, qualcomm
+from pilothat.homeplug import cm, lumissil, qualcomm
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import (
     BROADCAST_MAC,
@@ -25,7 +25,11 @@ every_sample = pytest.mark.parametrize("mme", SAMPLES, ids=name_of)
 
 
 def test_there_is_a_sample_of_every_message() -> None:
-    assert {type(mme) for mme in SAMPLES} == {*cm.MESSAGES, *qualcomm.MESSAGES}
+    assert {type(mme) for mme in SAMPLES} == {
+        *cm.MESSAGES,
+        *qualcomm.MESSAGES,
+        *lumissil.MESSAGES,
+    }
 
 
 def test_a_request_on_the_wire_has_the_fields_of_the_data_sheet() -> None:
