@@ -90,13 +90,13 @@ def read(
     return cnf.data
 
 
-def read_pib(mac: bytes) -> Script[Pib]:
+def read_pib(mac: bytes, *, may_stop: bool = True) -> Script[Pib]:
     """Read the whole file. Raises PibError when it is damaged, ModemError."""
     image = b""
     while len(image) < IMAGE_MAX_BYTES:
         block = yield from read(mac, len(image), BLOCK_BYTES)
         image += block
-        yield Tell(what="read", done=len(image))
+        yield Tell(what="read", done=len(image), may_stop=may_stop)
         if len(block) < BLOCK_BYTES:
             break
     return Pib(image, where=f"PIB of {mac_text(mac)}")
@@ -123,7 +123,7 @@ def write_pib(mac: bytes, pib: Pib, session: int) -> Script[Pib]:
     # not asked twice: the modem may have stored it although its answer was lost
     yield from asked(mac, commit, ModuleCommitCnf, SESSION_S, tries=1)
     yield from reset(mac)
-    stored = yield from read_pib(mac)
+    stored = yield from read_pib(mac, may_stop=False)
     wrong = pib.changes(stored)
     if wrong:
         names = ", ".join(change.field.name for change in wrong)
@@ -151,6 +151,7 @@ def factory_reset(mac: bytes) -> Script[VsSwVerCnf]:
 
 def set_key(mac: bytes, nmk: bytes) -> Script[None]:
     """Give a modem a network key and wait until it answers again."""
+    yield Tell(what="set a key", may_stop=False)
     req = CmSetKeyReq(nid=nid_of(nmk), nmk=nmk)
     cnf = yield from asked(mac, req, CmSetKeyCnf, KEY_S)
     if cnf.result != KEY_TAKEN:

@@ -47,9 +47,10 @@ MAC = Field(0x0C, 6, "MAC")
 NMK = Field(0x64, 16, "NMK")
 USER = Field(0x74, 64, "user text")
 CCO = Field(0xF4, 1, "CCoSelection")
+NID = Field(0xF8, 7, "preferred NID")
 SLAC = Field(0x1653, 1, "SLAC mode")
 SPEEDS = Field(0x1C98, 8, "link speeds")
-FIELDS = (MAC, NMK, USER, CCO, SLAC, SPEEDS)
+FIELDS = (MAC, NMK, USER, CCO, NID, SLAC, SPEEDS)
 LINK_SPEEDS = struct.pack("<II", 10240, 102400)  # low, high, kbit/s
 SECRET = (NMK,)
 

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "run the station on an interface and a board"),
     "ev": ("ev", "be a car, against any charger on an interface"),
     "capture": ("capture", "record SLAC, SDP, V2GTP and the pilot into a file"),
+    "modem": ("modem", "look at powerline modems; make one the modem of a charger"),
     "decode": ("decode", "tell what was said: captures, sessions, hex; and draw it"),
     "encode": ("encode", "turn what decode prints back into EXI or V2GTP"),
     "check-vectors": ("checkvectors", "run EXI vector files against the codec"),

@@ -51,6 +51,7 @@ from pilothat.plc.pib import (
     LENGTHS,
     LINK_SPEEDS,
     MAC,
+    NID,
     NMK,
     SLAC,
     SPEEDS,
@@ -115,10 +116,12 @@ KINDS: Mapping[str, ModemKind] = {
 def new_pib(chip: str, mac: bytes, role: Role) -> bytes:
     """Return the parameter file of a new modem."""
     cco, slac, user = role.value
+    nmk = mac.ljust(NMK.length, b"\0")
     body = bytearray(LENGTHS[chip])
     for field, value in (
         (MAC, mac),
-        (NMK, bytes(NMK.length)),
+        (NMK, nmk),
+        (NID, nid_of(nmk)),
         (USER, user),
         (CCO, bytes((cco,))),
         (SLAC, bytes((slac,))),

@@ -1,0 +1,81 @@
+"""``pilothat modem watch``: attenuation of every sound as bars, rates when linked."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import select
+import time
+from collections.abc import Sequence
+
+from pilothat.homeplug.cm import (
+    CmAttenProfileInd,
+    CmNwStatsCnf,
+    CmNwStatsReq,
+    StationRate,
+)
+from pilothat.homeplug.frame import build, mac_text, parse
+from pilothat.homeplug.qualcomm import LOCAL_MODEM_MAC
+from pilothat.runtime import netwatch
+from pilothat.runtime.plcport import PlcPort
+from pilothat.service.modemtalk import say
+
+BARS = " ▁▂▃▄▅▆▇█"
+FULL_DB = 60  # a full bar: nothing is left of the signal
+ASK_S = 1.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a line a sound, and the rates when they change."""
+    host_mac = netwatch.find(options.interface).mac
+    question = build(LOCAL_MODEM_MAC, host_mac, CmNwStatsReq())
+    left, ask_at = options.count, 0.0
+    rates: tuple[StationRate, ...] | None = None
+    try:
+        with contextlib.closing(PlcPort(options.interface)) as port:
+            while left is None or left > 0:
+                if time.monotonic() >= ask_at:
+                    port.send(question)
+                    ask_at = time.monotonic() + ASK_S
+                select.select([port], (), (), max(0.0, ask_at - time.monotonic()))
+                for raw in port.take():
+                    line, rates = _line(raw, rates)
+                    if line:
+                        say(line)
+                        left = None if left is None else left - 1
+    except KeyboardInterrupt:
+        say("")  # the usual end
+    return 0
+
+
+def _line(
+    raw: bytes, rates: tuple[StationRate, ...] | None
+) -> tuple[str, tuple[StationRate, ...] | None]:
+    """Return what a frame is worth to be told, and the rates known after it."""
+    frame = parse(raw)
+    match frame and frame.mme:
+        case CmAttenProfileInd(pev_mac=pev_mac, aag_db=aag_db):
+            return f"{mac_text(pev_mac)} {spectrum(aag_db)}", rates
+        case CmNwStatsCnf(stations=stations) if stations != rates:
+            return linked(stations), stations
+    return "", rates
+
+
+def spectrum(aag_db: Sequence[int]) -> str:
+    """Return one bar a group, the higher the weaker it arrived, and the mean."""
+    if not aag_db:
+        return "sound heard, this modem measures no attenuation"
+    top = len(BARS) - 1
+    bars = "".join(BARS[min(top, value * top // FULL_DB)] for value in aag_db)
+    mean_db = sum(aag_db) / len(aag_db)
+    return f"|{bars}| mean {mean_db:.1f} dB, {min(aag_db)}..{max(aag_db)}"
+
+
+def linked(stations: Sequence[StationRate]) -> str:
+    """Return who is in the network, with the raw rates."""
+    if not stations:
+        return "no link"
+    return "; ".join(
+        f"linked with {mac_text(one.mac)}, {one.tx_mbps} Mbit/s out, {one.rx_mbps} in"
+        for one in stations
+    )
