@@ -7,12 +7,15 @@ import re
 import shutil
 import signal
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.net.lab import PYTHON, Lab
+from tests.net.lab import PYTHON, Lab, until
 
 from pilothat.plc.pib import Pib, Role
+from pilothat.runtime.twinbench import CableEnd
+from pilothat.twin.bench import CarElectrics
 
 pytestmark = pytest.mark.net
 
@@ -180,3 +183,21 @@ def test_plctool_reads_what_we_read_and_writes_what_we_read_back(lab: Lab) -> No
     (lab.folder / "evse.pib").write_bytes(before.with_role(Role.EVSE, "QCA7000").image)
     good(at(lab, "a", *plctool, "-P", "evse.pib", EVSE_MODEM))
     assert backup(lab, "after.pib").role is Role.EVSE
+
+
+def test_pev_of_the_toolkit_matches_at_our_station(lab: Lab) -> None:
+    pev = tool("pev")
+    lab.segment()
+    station = lab.station()
+    settings = lab.folder / "pev.ini"
+    settings.write_text(good(at(lab, "b", pev, "-c")))
+    with closing(CableEnd(lab.bench)) as cable:
+
+        def holds(text: str) -> bool:
+            cable.connect(CarElectrics())  # a bench that hears nothing sees no car
+            return text in station.text
+
+        until(lambda: holds("phase matching"), 10, "plugged in")
+        car = lab.start("b", "pev", pev, "-i", "ev0", "-p", str(settings), "-v")
+        until(lambda: holds("phase setup"), 30, f"a match in {car.log}")
+        assert "slac matched" in station.text
