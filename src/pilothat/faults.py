@@ -129,9 +129,9 @@ class Fault(Enum):
         "Check the power supply",
     )
     MODEM = FaultRow(
-        "the powerline modem does not answer or refuses the key",
+        "the powerline modem does not answer, refuses the key or has a car's role",
         Reaction.WAIT,
-        "Check power, cable and role of the powerline modem",
+        "See what `pilothat modem check` says; it names the command that helps",
     )
 
     @property

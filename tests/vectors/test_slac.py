@@ -18,6 +18,7 @@ from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import MIN_FRAME_BYTES, Frame, build, parse
 from pilothat.homeplug.nid import nid_of
+from pilothat.plc import pib
 from pilothat.slac.events import SlacAction, SlacMatched, SlacStart
 from pilothat.slac.evse import EvseSlac
 
@@ -334,3 +335,21 @@ def test_the_strict_car_that_left_another_charger_finds_its_run_id_in_our_answer
         assert isinstance(answer.mme, cm.CmSlacParmCnf)
         assert answer.mme.run_id == frame.mme.run_id
         assert answer.mme.forwarding_sta == frame.source
+
+
+def test_a_recorded_parameter_block_is_sound_and_changed_as_the_makers_tool_did() -> (
+    None
+):
+    read, written, sums = b"", b"", []
+    for row in of("w00"):
+        match row.frame.mme if row.frame else None:
+            case qualcomm.ModuleReadCnf(offset=offset, data=data):
+                read = read[:offset] + data
+            case qualcomm.ModuleStartReq(checksum=checksum):
+                sums.append(checksum)
+            case qualcomm.ModuleWriteReq(offset=offset, data=data):
+                written = written[:offset] + data
+    before, after = pib.Pib(read), pib.Pib(written)
+    assert sums == [pib.checksum(written)]
+    assert after.role is pib.Role.EVSE
+    assert before.with_role(pib.Role.EVSE, "QCA7420").image == written

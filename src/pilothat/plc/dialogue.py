@@ -26,6 +26,10 @@ class ModemError(PilotHatError):
     """The modem was silent, or said no."""
 
 
+class SilentError(ModemError):
+    """The modem was silent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """Send a request until a frame answers; the script is sent it, or nothing."""
@@ -169,9 +173,9 @@ class Dialogue(Generic[Result]):
         self.state, self.deadline = state, deadline
 
 
-def silent(mac: bytes, what: str) -> ModemError:
+def silent(mac: bytes, what: str) -> SilentError:
     """Return the error of a modem that does not answer."""
-    return ModemError(
+    return SilentError(
         f"no answer to {what}",
         where=f"modem {mac_text(mac)}",
         remedy="Is it powered? Switch it off and on and try again",

@@ -61,6 +61,10 @@ class LossReason(Enum):
 
     SILENT = "the modem does not answer"
     REFUSES = "the modem refuses the network key"
+    ROLE = (
+        "the modem has the role of a car's (PEV); make it a charger's with "
+        "`pilothat modem set-role evse`"
+    )
 
 
 @dataclass(frozen=True, slots=True)

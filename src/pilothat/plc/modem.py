@@ -3,12 +3,14 @@
 A key is programmed, paired by nonce and waited for until the modem answers again,
 since a new key restarts its network layer. What goes wrong climbs one ladder:
 
-    SETTING --taken--> SETTLING --answers--> READY --3 beats missed--> LOST
-       |3 tries                                                         ^  |answers
-       v                                                                |  v
-    RESETTING --answers--> SETTING, 3 more tries -----------------------+ SETTING
+    SETTING --taken--> SETTLING --answers--> JUDGING --fit--> READY --3 beats--> LOST
+       |3 tries                                 |a PEV's              missed ^  |answers
+       v                                        +---------------------------+   v
+    RESETTING --answers--> SETTING, 3 more tries ---------------------------+ SETTING
 
-After a loss the key is programmed anew, because a power cut has wiped it.
+After a loss the key is programmed anew, because a power cut has wiped it. A modem in
+the role of a car's is no modem for us; that is read again before every key is used,
+because whoever is on the line can change it. A modem that does not tell is trusted.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pilothat.homeplug.qualcomm import (
     VsSwVerReq,
 )
 from pilothat.machine import Entropy, earliest, is_due
+from pilothat.plc.dialogue import Dialogue, DialogueAction
 from pilothat.plc.events import (
     IgnoreLink,
     KeyConfirmed,
@@ -41,6 +44,8 @@ from pilothat.plc.events import (
     WatchLink,
 )
 from pilothat.plc.link import LinkSettings, LinkWatch
+from pilothat.plc.pib import Role, role_of
+from pilothat.plc.survey import role_bytes
 
 _NONCE_BYTES = 4
 
@@ -78,6 +83,7 @@ class State(Enum):
     OFF = auto()  # no key was ever wanted
     SETTING = auto()  # CM_SET_KEY.REQ is out
     SETTLING = auto()  # key taken, the modem restarts its network
+    JUDGING = auto()  # its role is read
     READY = auto()
     RESETTING = auto()
     LOST = auto()
@@ -111,6 +117,9 @@ class Modem:
         self._was_refused = False
         self._was_reset = False
         self._is_lost = False  # reported, not yet taken back
+        self._judging: Dialogue[tuple[int, int] | None] | None = None
+        self._is_misfit = False  # lost for its role: no key before that has changed
+        self._trusted: bytes | None = None  # a modem that does not tell its role
 
     @property
     def deadline(self) -> float | None:
@@ -163,6 +172,8 @@ class Modem:
         if self.state is State.READY:
             self._misses = 0
             self._deadline = now + self._settings.beat_s
+        if self.state is State.JUDGING and self._judging is not None:
+            return self._judge(self._judging.handle(MmeIn(frame), now), now)
         match frame.mme:
             case CmSetKeyCnf() as cnf if self.state is State.SETTING:
                 return self._key_answered(cnf, frame.source, now)
@@ -173,8 +184,8 @@ class Modem:
 
     def _is_alive(self, now: float) -> Sequence[ModemAction]:
         """Take a sign of life: what was waited for, goes on."""
-        if self.state is State.SETTLING:
-            return self._confirm(now)
+        if self.state is State.SETTLING or self._is_misfit:
+            return self._begin_judging(now)
         if self.state in (State.RESETTING, State.LOST):
             return self._begin_key(now)
         return ()
@@ -183,9 +194,10 @@ class Modem:
         """Take the deadline of the present state."""
         match self.state:
             case State.SETTING:
-                if self._tries < self._settings.tries:
-                    return (self._send_key(now),)
-                return self._climb(now)
+                may_repeat = self._tries < self._settings.tries
+                return (self._send_key(now),) if may_repeat else self._climb(now)
+            case State.JUDGING if self._judging is not None:
+                return self._judge(self._judging.tick(now), now)
             case State.READY:
                 return self._beat(now)
             case State.LOST:
@@ -226,6 +238,35 @@ class Modem:
         self._enter(State.SETTLING, now + self._settings.settle_s)
         return ()
 
+    def _begin_judging(self, now: float) -> Sequence[ModemAction]:
+        mac = self.modem_mac
+        if mac is None or mac == self._trusted:
+            return self._confirm(now)
+        self._judging = Dialogue(role_bytes(mac), self._host_mac, now)
+        self._enter(State.JUDGING, now)
+        return self._judge(self._judging.tick(now), now)
+
+    def _judge(
+        self, actions: Sequence[DialogueAction], now: float
+    ) -> Sequence[ModemAction]:
+        """Go on reading the role; take the modem, or refuse it, at the end."""
+        judging = self._judging
+        if judging is None:
+            raise AssertionError("a role is judged that nobody asked for")
+        sent = [action for action in actions if isinstance(action, SendMme)]
+        if not judging.results:
+            self._deadline = judging.deadline
+            return sent
+        stored, self._judging = judging.results[0], None
+        if stored is None:
+            self._trusted = self.modem_mac
+        elif role_of(*stored) is Role.PEV:
+            self._is_misfit = True
+            return (*sent, *self._lose(now, LossReason.ROLE))
+        was_misfit, self._is_misfit = self._is_misfit, False
+        ready = self._begin_key(now) if was_misfit else self._confirm(now)
+        return (*sent, *ready)
+
     def _confirm(self, now: float) -> Sequence[ModemAction]:
         self._enter(State.READY, now + self._settings.beat_s)
         self._misses = 0
@@ -261,7 +302,7 @@ class Modem:
 
     def _lose(self, now: float, reason: LossReason) -> Sequence[ModemAction]:
         """Report once; go on probing, perhaps for another modem."""
-        self.modem_mac = None
+        self.modem_mac = self._trusted = None
         self._was_reset = False
         self._enter(State.LOST, now + self._settings.lost_probe_s)
         was_lost, self._is_lost = self._is_lost, True

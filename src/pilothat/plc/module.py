@@ -6,6 +6,7 @@ that is broken off leaves the modem as it was, the next session replaces it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar
 
 from pilothat.homeplug.cm import CmSetKeyCnf, CmSetKeyReq
@@ -33,7 +34,15 @@ from pilothat.homeplug.qualcomm import (
     VsSwVerCnf,
     VsSwVerReq,
 )
-from pilothat.plc.dialogue import Ask, ModemError, Script, Tell, Wait, silent
+from pilothat.plc.dialogue import (
+    Ask,
+    ModemError,
+    Script,
+    SilentError,
+    Tell,
+    Wait,
+    silent,
+)
 from pilothat.plc.pib import Pib, checksum
 
 READ_S = 5.0  # patience, as the maker's tool has it
@@ -120,8 +129,9 @@ def write_pib(mac: bytes, pib: Pib, session: int) -> Script[Pib]:
         yield Tell(what="write", done=offset + len(block), total=len(image))
     yield Tell(what="store", may_stop=False)
     commit = ModuleCommitReq(session=session, commit=COMMIT)
-    # not asked twice: the modem may have stored it although its answer was lost
-    yield from asked(mac, commit, ModuleCommitCnf, SESSION_S, tries=1)
+    # not asked twice: it may be stored although the answer was lost; reading will tell
+    with suppress(SilentError):
+        yield from asked(mac, commit, ModuleCommitCnf, SESSION_S, tries=1)
     yield from reset(mac)
     stored = yield from read_pib(mac, may_stop=False)
     wrong = pib.changes(stored)

@@ -12,6 +12,8 @@ from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import BROADCAST_MAC, Frame
 from pilothat.homeplug.qualcomm import (
     LOCAL_MODEM_MAC,
+    ModuleReadCnf,
+    ModuleReadReq,
     VsPlLnkStatusCnf,
     VsPlLnkStatusReq,
     VsRsDevReq,
@@ -33,6 +35,8 @@ from pilothat.plc.events import (
     WatchLink,
 )
 from pilothat.plc.modem import Modem, ModemSettings, State
+from pilothat.plc.pib import Role
+from pilothat.twin.modem import Store, new_pib
 
 HOST = bytes.fromhex("025e5e5e5e01")
 MODEM = bytes.fromhex("00b052a0a001")
@@ -61,9 +65,27 @@ class Cable:
         self.now = 0.0
         self.log: list[tuple[float, ModemAction]] = []
         self.answers_version = False
+        self.store: Store | None = None  # of a modem that lets its block be read
 
     def want(self, event: ModemEvent) -> Sequence[ModemAction]:
-        return self._note(self.machine.handle(event, self.now))
+        return self._note(self._told(self.machine.handle(event, self.now)))
+
+    def _told(self, actions: Sequence[ModemAction]) -> Sequence[ModemAction]:
+        """Answer what is read of the block; return the rest."""
+        rest: list[ModemAction] = []
+        for action in actions:
+            match action:
+                case SendMme(mac, ModuleReadReq(offset=offset) as req):
+                    refused = ModuleReadCnf(
+                        mstatus=1, data_length=18, length=0, offset=offset, data=b""
+                    )
+                    cnf = self.store.operate(req) if self.store else refused
+                    assert cnf is not None
+                    heard = MmeIn(Frame(HOST, mac, cnf))
+                    rest += self._told(self.machine.handle(heard, self.now))
+                case _:
+                    rest.append(action)
+        return tuple(rest)
 
     def hear(
         self, mme: Mme, source: bytes = MODEM, to: bytes = HOST
@@ -74,7 +96,7 @@ class Cable:
         end = round(self.now + seconds, 6)
         while self.machine.deadline is not None and self.machine.deadline <= end:
             self.now = max(self.now, self.machine.deadline)
-            actions = self._note(self.machine.tick(self.now))
+            actions = self._note(self._told(self.machine.tick(self.now)))
             if self.answers_version and PROBE in actions:
                 self.hear(VERSION)
         self.now = end
@@ -452,3 +474,51 @@ def test_an_idle_modem_costs_next_to_nothing() -> None:
     before = len(cable.log)
     cable.wait(3600)
     assert len(cable.log) - before == 360
+
+
+# The role.
+
+
+def keyed(role: Role) -> Cable:
+    """Bring a modem that tells its role to where its key is confirmed, or not."""
+    cable = Cable()
+    cable.store = Store(new_pib("QCA7000", MODEM, role))
+    cable.want(KEY)
+    cable.hear(key_cnf())
+    cable.wait(0.3)
+    cable.hear(VERSION)
+    return cable
+
+
+def test_a_modem_in_the_role_of_an_evse_is_taken() -> None:
+    cable = keyed(Role.EVSE)
+    assert cable.told() == [KeyConfirmed(KEY.nid, KEY.nmk, MODEM)]
+
+
+def test_a_modem_in_the_role_of_a_pev_is_refused_and_the_remedy_named() -> None:
+    cable = keyed(Role.PEV)
+    assert cable.told() == [ModemLost(LossReason.ROLE)]
+    assert "pilothat modem set-role evse" in LossReason.ROLE.value
+
+
+def test_a_refused_modem_gets_no_key_until_its_role_is_right() -> None:
+    cable = keyed(Role.PEV)
+    cable.answers_version = True
+    cable.wait(30.0)
+    assert cable.times(CmSetKeyReq) == [0.0]
+    cable.store = Store(new_pib("QCA7000", MODEM, Role.EVSE))
+    cable.wait(2.0)
+    assert len(cable.times(CmSetKeyReq)) == 2
+    cable.hear(key_cnf())
+    cable.wait(1.0)
+    assert cable.told()[1:] == [ModemBack(), KeyConfirmed(KEY.nid, KEY.nmk, MODEM)]
+
+
+def test_a_role_changed_between_sessions_is_noticed() -> None:
+    cable = keyed(Role.EVSE)
+    cable.store = Store(new_pib("QCA7000", MODEM, Role.PEV))
+    cable.want(NEW_KEY)
+    cable.hear(key_cnf())
+    cable.wait(0.3)
+    cable.hear(VERSION)
+    assert cable.told()[-1] == ModemLost(LossReason.ROLE)
