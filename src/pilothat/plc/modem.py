@@ -62,6 +62,7 @@ class ModemSettings:
     probe_s, boot_s: pace of probing, and how long the modem may take to come back.
     beat_s: silence after which we ask whether it lives; then every lost_probe_s,
         ``tries`` times.
+    judges_role: a modem in the role of a car's is refused; a car's is not judged.
     """
 
     accepted_result: int = 1
@@ -74,6 +75,7 @@ class ModemSettings:
     boot_s: float = 15.0
     beat_s: float = 10.0
     lost_probe_s: float = 2.0
+    judges_role: bool = True
     link: LinkSettings = field(default_factory=LinkSettings)
 
 
@@ -240,7 +242,8 @@ class Modem:
 
     def _begin_judging(self, now: float) -> Sequence[ModemAction]:
         mac = self.modem_mac
-        if mac is None or mac == self._trusted:
+        judges = self._settings.judges_role
+        if mac is None or mac == self._trusted or not judges:
             return self._confirm(now)
         self._judging = Dialogue(role_bytes(mac), self._host_mac, now)
         self._enter(State.JUDGING, now)

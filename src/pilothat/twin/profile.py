@@ -57,7 +57,9 @@ class CarProfile:
     car: CarHabits = field(default_factory=CarHabits)
     battery: BatterySettings = field(default_factory=BatterySettings)
     slac: EvSlacSettings = field(default_factory=EvSlacSettings)
-    modem: ModemSettings = field(default_factory=ModemSettings)
+    modem: ModemSettings = field(
+        default_factory=lambda: ModemSettings(judges_role=False)
+    )
     search: SearchSettings = field(default_factory=SearchSettings)
     handshake: HandshakeSettings = field(default_factory=HandshakeSettings)
     din: DinSettings = field(default_factory=DinSettings)

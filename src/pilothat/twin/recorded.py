@@ -98,7 +98,7 @@ class RecordedCar:
         self.has_slac = is_whole(script) or (bool(script) and not has_talk)
         self._slac = RecordedSlac(script)
         self._own_slac = EvSlac(self.host_mac, EvSlacSettings(), entropy)
-        self._modem = Modem(self.host_mac, ModemSettings(), entropy)
+        self._modem = Modem(self.host_mac, ModemSettings(judges_role=False), entropy)
         self._search = RecordedSearch(requests(recording.sdp))
         self._talk = RecordedTalk(recording)
         self._line = Line()

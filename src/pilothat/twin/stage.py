@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pilothat.plc.pib import Role
 from pilothat.station.events import NetworkFact
 from pilothat.station.settings import StationSettings
 from pilothat.twin.bench import BenchSettings
@@ -15,6 +16,7 @@ EVSE_MAC = bytes.fromhex("02e5e0000001")
 EVSE_MODEM_MAC = bytes.fromhex("00b052e50001")
 EV_MAC = bytes.fromhex("02ca00000001")
 EV_MODEM_MAC = bytes.fromhex("00b052ca0001")
+EV_MODEM = (EV_MAC, EV_MODEM_MAC, "qca7000", Role.PEV)  # as the medium attaches it
 EVSE_ADDRESS = bytes.fromhex("fe8000000000000000e5e0fffe000001")
 EV_HOST = "fe80::ca:ff:fe00:1"
 EVSE_HOST = "fe80::e5:e0ff:fe00:1"

@@ -53,7 +53,7 @@ class World:
         self.medium = Medium(settings.medium, Chance(seed, "medium"))
         modem = settings.modem_kind
         self.medium.attach(stage.EVSE, stage.EVSE_MAC, stage.EVSE_MODEM_MAC, modem)
-        self.medium.attach(stage.EV, stage.EV_MAC, stage.EV_MODEM_MAC)
+        self.medium.attach(stage.EV, *stage.EV_MODEM)
         self.network = Network(self.clock, self.is_linked)
         self.car: Driver | None = None
         self.is_main_stalled = False

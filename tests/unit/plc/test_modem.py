@@ -522,3 +522,10 @@ def test_a_role_changed_between_sessions_is_noticed() -> None:
     cable.wait(0.3)
     cable.hear(VERSION)
     assert cable.told()[-1] == ModemLost(LossReason.ROLE)
+
+
+def test_a_car_takes_its_modem_as_it_is() -> None:
+    cable = Cable(ModemSettings(judges_role=False))
+    cable.store = Store(new_pib("QCA7000", MODEM, Role.PEV))
+    cable.ready()
+    assert cable.told() == [KeyConfirmed(KEY.nid, KEY.nmk, MODEM)]
