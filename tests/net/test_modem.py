@@ -113,7 +113,9 @@ def test_nothing_is_written_unasked_or_in_vain(lab: Lab) -> None:
 
 
 def test_ctrl_c_leaves_the_modem_as_it_was_or_as_it_should_be(lab: Lab) -> None:
-    lab.segment("--role", "PEV").send("slow evse")
+    segment = lab.segment("--role", "PEV")
+    backup(lab, "before.pib")  # a modem is on the line once its host has spoken
+    segment.send("hang evse")
     words = ("modem", "set-role", "evse", "--yes", "--interface", "evse0")
     folder = ("--backup", str(lab.folder))
     command = (PYTHON, "-m", "pilothat.service.cli", *words, *folder)
@@ -122,6 +124,7 @@ def test_ctrl_c_leaves_the_modem_as_it_was_or_as_it_should_be(lab: Lab) -> None:
     assert early.end(signal.SIGINT) == 1
     assert "nothing was changed" in early.text
     assert backup(lab, "early.pib").role is Role.PEV
+    segment.send("recover evse")
     late = lab.start("a", "late", *command)
     late.wait_for("store")
     assert late.end(signal.SIGINT, LIMIT_S) == 0

@@ -6,7 +6,8 @@ Every frame that comes from one interface goes through ``twin.medium``: its mode
 answer, measure and restart, and let IP pass only when both hold the same key. Commands
 on standard input, one a line: ``cut``, ``mend``, and with ``evse`` or ``ev`` behind
 ``silence``, ``wake``, ``damage`` (what is read of the parameters), ``refuse`` (the next
-operation on the parameters), ``slow`` (answers 50 ms later).
+operation on the parameters), ``hang`` and ``recover`` (answers to a writing beyond
+its first block), ``slow`` (answers 50 ms later).
 Needs CAP_NET_RAW. A test tool: it is no part of a station.
 """
 
@@ -98,6 +99,8 @@ class Segment:
                 self._medium.modem(name).store.flips_reads = True
             case ["refuse", name] if name in self._hosts:
                 self._medium.modem(name).store.refusals += 1
+            case ["hang" | "recover" as word, name] if name in self._hosts:
+                self._medium.modem(name).store.hangs = word == "hang"
             case ["slow", name] if name in self._hosts:
                 self._medium.modem(name).lag_s = _SLOW_S
             case _:

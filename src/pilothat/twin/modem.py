@@ -145,6 +145,7 @@ class Store:
     """The parameter file in a modem's flash.
 
     refusals: operations to be refused next. flips_reads: damage what is read.
+    hangs: answer the first block of a writing and none of the others.
     """
 
     def __init__(self, image: bytes) -> None:
@@ -152,6 +153,7 @@ class Store:
         self.factory = image
         self.refusals = 0
         self.flips_reads = False
+        self.hangs = False
         self._session: _Session | None = None
 
     @property
@@ -170,6 +172,8 @@ class Store:
                 return self._read(mme)
             case ModuleStartReq(session=session):
                 return ModuleStartCnf(mstatus=self._start(mme), session=session)
+            case ModuleWriteReq(offset=offset) if self.hangs and offset > 0:
+                return None
             case ModuleWriteReq(session=session, length=length, offset=offset):
                 return ModuleWriteCnf(
                     mstatus=self._write(mme),
