@@ -6,8 +6,9 @@ is adding a row here and the line that raises it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from pilothat.frozen import dataclass
 
 
 class Reaction(Enum):

@@ -23,9 +23,9 @@ The same machine runs in the guard process on a board and in the twin's world.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pilothat.faults import Fault
+from pilothat.frozen import dataclass
 from pilothat.machine import earliest, is_due
 from pilothat.pilot.duty import FAULT_PCT, check_drivable
 from pilothat.pilot.levels import PilotSample, PilotState

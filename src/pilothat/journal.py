@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from json.encoder import encode_basestring_ascii
@@ -20,6 +20,7 @@ from math import inf, isnan
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pilothat.errors import PilotHatError
+from pilothat.frozen import dataclass
 
 Text = Callable[[Any], str]
 FORM = 1  # of the lines; another one needs another reader

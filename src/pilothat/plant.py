@@ -6,9 +6,10 @@ of the DC output; current into the car is positive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from math import inf, isfinite
+
+from pilothat.frozen import dataclass
 
 
 class Isolation(Enum):

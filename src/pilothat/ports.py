@@ -5,9 +5,9 @@ A driver is chosen by name in the settings; the twin is one of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from pilothat.frozen import dataclass
 from pilothat.pilot.levels import PilotSample
 from pilothat.plant import PlantFact, Setpoint
 

@@ -10,8 +10,9 @@ are first brought into octets and appended in one step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from pilothat.frozen import dataclass
 
 WINDOW_BYTES = 128  # our choice: nearly every message of a session fits
 LONGEST_NUMBER = 10  # groups of seven bits in a number of up to 64 bits

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from functools import cache
 from typing import (
@@ -31,6 +31,8 @@ from typing import (
     get_origin,
     get_type_hints,
 )
+
+from pilothat.frozen import dataclass
 
 UNBOUNDED = 1 << 32
 MARKUP = "wire"  # the class variable that may hold a Markup

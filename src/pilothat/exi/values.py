@@ -10,7 +10,6 @@ seven bits, strings and octets with their length in front.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pilothat.exi.bits import (
     LONGEST_BIG_NUMBER,
@@ -24,6 +23,7 @@ from pilothat.exi.bits import (
     put_string,
 )
 from pilothat.exi.schema import Binary, Boolean, Integer, Simple, Text
+from pilothat.frozen import dataclass
 
 Read = Callable[[BitReader], object]
 Put = Callable[[int, object], int]

@@ -9,9 +9,10 @@ log: no NMK shows in the text of a value, here or in the machines' events.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, ClassVar, NamedTuple
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.field import (
     MMV_AV_1_1,
     MMV_AV_2_0,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pilothat.frozen import dataclass
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import Frame
 

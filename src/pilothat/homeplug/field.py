@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import ClassVar, Protocol, get_type_hints, runtime_checkable
+
+from pilothat.frozen import dataclass
 
 MMV_AV_1_0 = 0  # vendor messages: no fragmentation info, the OUI comes first
 MMV_AV_1_1 = 1  # everything SLAC needs

@@ -8,9 +8,8 @@ fragmentation info is not looked at: no message used here is ever fragmented.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug import cm, lumissil, qualcomm
 from pilothat.homeplug.field import MMV_AV_1_0, Layout, Mme
 
@@ -48,11 +47,10 @@ def parse(raw: bytes) -> Frame | None:
     if ethertype != ETHERTYPE:
         return None
     (mmtype,) = _TYPE.unpack_from(raw, _TYPE_OFFSET)
-    layouts = _BY_TYPE.get((mmv, mmtype), ())
-    for layout in layouts:
-        if mmv == MMV_AV_1_0 and raw[_OUI_AT] != layout.kind.oui:
+    for kind in _BY_TYPE.get((mmv, mmtype), ()):
+        if mmv == MMV_AV_1_0 and raw[_OUI_AT] != kind.oui:
             continue
-        mme = layout.read(raw)
+        mme = _LAYOUTS[kind].read(raw)
         if mme is not None:
             return Frame(destination, source, mme)
     return None
@@ -64,28 +62,30 @@ def build(destination: bytes, source: bytes, mme: Mme) -> bytes:
     mmv = kind.mmvs[0]
     head = _HEADER.pack(destination, source, ETHERTYPE, mmv)
     filler = kind.oui if mmv == MMV_AV_1_0 else _FMI
-    body = _BY_KIND[kind].write(mme)
+    body = _LAYOUTS[kind].write(mme)
     raw = head + _TYPE.pack(kind.mmtype) + filler + body
     return raw.ljust(MIN_FRAME_BYTES, b"\0")
 
 
-def _layouts() -> Iterator[Layout]:
-    for kind in (*cm.MESSAGES, *qualcomm.MESSAGES, *lumissil.MESSAGES):
+class _Layouts(dict[type[Mme], Layout]):
+    """The layouts of messages, each made when it is first met."""
+
+    def __missing__(self, kind: type[Mme]) -> Layout:
         is_vendor = kind.mmvs[0] == MMV_AV_1_0
-        yield Layout(kind, _VENDOR_BODY_OFFSET if is_vendor else _BODY_OFFSET)
+        layout = Layout(kind, _VENDOR_BODY_OFFSET if is_vendor else _BODY_OFFSET)
+        self[kind] = layout
+        return layout
 
 
-_BY_KIND = {layout.kind: layout for layout in _layouts()}
-
-
-def _by_type() -> dict[tuple[int, int], tuple[Layout, ...]]:
-    """Return the layouts of each type; more than one where operations share it."""
-    found: dict[tuple[int, int], tuple[Layout, ...]] = {}
-    for layout in _BY_KIND.values():
-        for mmv in layout.kind.mmvs:
-            key = (mmv, layout.kind.mmtype)
-            found[key] = (*found.get(key, ()), layout)
+def _by_type() -> dict[tuple[int, int], tuple[type[Mme], ...]]:
+    """Return the messages of each type; more than one where operations share it."""
+    found: dict[tuple[int, int], tuple[type[Mme], ...]] = {}
+    for kind in (*cm.MESSAGES, *qualcomm.MESSAGES, *lumissil.MESSAGES):
+        for mmv in kind.mmvs:
+            key = (mmv, kind.mmtype)
+            found[key] = (*found.get(key, ()), kind)
     return found
 
 
 _BY_TYPE = _by_type()
+_LAYOUTS = _Layouts()

@@ -5,9 +5,9 @@ As with Qualcomm's the OUI comes first; a header of 19 bytes follows, zero in re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.field import MMV_AV_1_0, Mme, octets, u16
 
 OUI = bytes.fromhex("0016e8")

@@ -10,9 +10,9 @@ the length behind it counts from there to the end of the message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.field import (
     MMV_AV_1_0,
     QUALCOMM_OUI,

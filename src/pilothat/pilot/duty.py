@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from pilothat.frozen import dataclass
 
 FAULT_PCT = 0.0  # steady -12 V: state F
 DIGITAL_PCT = 5.0  # talk first: high-level communication only

@@ -5,8 +5,9 @@ Voltages are on CP against PE at the connector, as the EVSE measures them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from pilothat.frozen import dataclass
 
 LOW_PRESENT_V = -10.5  # the low half wave is there: below this
 LOW_MISSING_V = -9.0  # diode fault: above this; in between nothing is decided

@@ -10,9 +10,9 @@ But a state that no sample has supported for ``GAP_FAULT_S`` is not believed any
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.machine import earliest, is_due
 from pilothat.pilot.duty import FAULT_PCT, STEADY_PCT
 from pilothat.pilot.levels import (

@@ -7,8 +7,9 @@ cable. Resistances are PP against PE in the plug.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from pilothat.frozen import dataclass
 
 PP_DEBOUNCE_S = 0.05  # our choice: as long as the pilot's
 

@@ -7,11 +7,11 @@ that answered. ``Dialogue`` runs a script; all time and all tries are here.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
 from pilothat.errors import PilotHatError
+from pilothat.frozen import dataclass
 from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import BROADCAST_MAC, Frame, mac_text

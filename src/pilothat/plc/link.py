@@ -8,9 +8,9 @@ Silence is no answer: some firmware is silent while it restarts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.cm import CmNwStatsCnf, CmNwStatsReq
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.qualcomm import (

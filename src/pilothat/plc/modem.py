@@ -16,9 +16,10 @@ because whoever is on the line can change it. A modem that does not tell is trus
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.cm import CmSetKeyCnf, CmSetKeyReq
 from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.field import Mme

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.errors import PilotHatError
+from pilothat.frozen import dataclass
 
 HEADER_BYTES = 96
 LAST = 0xFFFFFFFF

@@ -6,8 +6,9 @@ tells them from those beyond the line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug import lumissil
 from pilothat.homeplug.cm import (
     CmGetKeyCnf,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 
+from pilothat.frozen import dataclass
 from pilothat.plant import EvLimits, Ratings, Setpoint
 
 PRECHARGE_A = 2.0  # IEC 61851-23, CC.4: precharge current at most 2 A

@@ -9,9 +9,9 @@ Order and numbers: IEC 61851-23 annex CC as implemented by stations in the field
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pilothat.faults import Fault
+from pilothat.frozen import dataclass
 from pilothat.machine import earliest, is_due
 from pilothat.plant import (
     OFF,

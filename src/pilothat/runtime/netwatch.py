@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 from pilothat.errors import PilotHatError
+from pilothat.frozen import dataclass
 
 _SYS = Path("/sys/class/net")
 _IF_INET6 = Path("/proc/net/if_inet6")

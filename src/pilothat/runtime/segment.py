@@ -37,6 +37,12 @@ _IP_END = 54  # Ethernet and IPv6 header, without extensions
 _CHECKSUM_AT = {6: 16, 17: 6}  # in TCP, in UDP
 EVSE, EV = "evse", "ev"
 _SLOW_S = 0.05
+_STORE_FAULTS = {  # attribute of a modem's store, and its value
+    "damage": ("flips_reads", True),
+    "refuse": ("refusals", 1),
+    "hang": ("hangs", True),
+    "recover": ("hangs", False),
+}
 _MODEM_MACS = {EVSE: bytes.fromhex("00b052e50001"), EV: bytes.fromhex("00b052ca0001")}
 
 
@@ -95,12 +101,9 @@ class Segment:
                 self._medium.silence(name, is_silent=True)
             case ["wake", name] if name in self._hosts:
                 self._medium.silence(name, is_silent=False)
-            case ["damage", name] if name in self._hosts:
-                self._medium.modem(name).store.flips_reads = True
-            case ["refuse", name] if name in self._hosts:
-                self._medium.modem(name).store.refusals += 1
-            case ["hang" | "recover" as word, name] if name in self._hosts:
-                self._medium.modem(name).store.hangs = word == "hang"
+            case [word, name] if name in self._hosts and word in _STORE_FAULTS:
+                field, value = _STORE_FAULTS[word]
+                setattr(self._medium.modem(name).store, field, value)
             case ["slow", name] if name in self._hosts:
                 self._medium.modem(name).lag_s = _SLOW_S
             case _:

@@ -13,10 +13,10 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pilothat.errors import BoardError
+from pilothat.frozen import dataclass
 from pilothat.journal import JournalError, Reading, text_of
 from pilothat.pilot.duty import check_drivable
 from pilothat.pilot.levels import PilotSample

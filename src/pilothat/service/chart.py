@@ -6,8 +6,9 @@ A pure function from numbers to text, so that any view can use it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import floor, log10
+
+from pilothat.frozen import dataclass
 
 DOTS_WIDE, DOTS_HIGH = 2, 4  # of one braille cell
 _EMPTY = 0x2800

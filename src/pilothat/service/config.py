@@ -12,10 +12,11 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from pilothat.errors import ConfigError
+from pilothat.frozen import dataclass
 
 Value = str | int | float | bool
 MAX_BYTES = 16 * 1024 * 1024

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.frame import Frame
 from pilothat.service.console import DIM, RED, YELLOW, complain, printable
 from pilothat.traffic.ear import Told

@@ -23,12 +23,12 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pilothat.errors import ConfigError, PilotHatError
+from pilothat.frozen import dataclass
 from pilothat.homeplug.frame import mac_text
 from pilothat.plc.module import factory_reset, read_pib, reset, write_pib
 from pilothat.plc.pib import SECRET, Pib, PibError, Role

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.errors import PilotHatError
+from pilothat.frozen import dataclass
 from pilothat.homeplug.frame import mac_text
 from pilothat.homeplug.nid import NMK_BYTES
 from pilothat.plc.module import read_pib, set_key

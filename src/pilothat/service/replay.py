@@ -19,9 +19,9 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from pilothat.frozen import dataclass
 from pilothat.plant import Ratings
 from pilothat.service import replayjournal
 from pilothat.station.settings import StationSettings

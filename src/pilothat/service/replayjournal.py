@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 from pilothat.errors import ConfigError
+from pilothat.frozen import dataclass
 from pilothat.guard import Want
 from pilothat.journal import Entry, JournalError, Played, Reading, line_of
 from pilothat.plant import PlantFact, Ratings, Setpoint

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.faults import Fault
+from pilothat.frozen import dataclass
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import CmAttenCharInd, CmMnbcSoundInd
 from pilothat.plant import PathPhase, PlantFact

@@ -16,10 +16,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from pilothat.exi.codec import Codec, ExiError
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages import SCHEMAS, codec
 
 _OUR_BUGS = (

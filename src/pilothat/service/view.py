@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live as RichLive
@@ -16,6 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from pilothat.frozen import dataclass
 from pilothat.service.chart import DOTS_WIDE, Point, ceiling, plot, resample
 from pilothat.service.story import CHARGING, Snapshot, Story, clock
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.events import MmeIn, SendMme
 
 

@@ -6,9 +6,9 @@ is a row of values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.cm import ANY_ID
 from pilothat.slac import timing
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pilothat.frozen import dataclass
 from pilothat.homeplug.cm import GROUPS
 
 SPARE_PROFILES = 2  # doubles are rare; what comes beyond is ignored

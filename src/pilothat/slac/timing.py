@@ -8,8 +8,9 @@ cars = seen on real cars, choice = ours, with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from pilothat.frozen import dataclass
 
 
 class Who(Enum):

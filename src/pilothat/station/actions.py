@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.faults import Fault
+from pilothat.frozen import dataclass
 from pilothat.guard import Want
 from pilothat.plant import Setpoint
 

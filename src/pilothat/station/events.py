@@ -5,10 +5,10 @@ Transport events (frames, datagrams, TCP) are the same for the car's twin.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from pilothat.faults import Fault
+from pilothat.frozen import dataclass
 from pilothat.guard import GuardFact, PilotFact
 from pilothat.plant import PlantFact
 

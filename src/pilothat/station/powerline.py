@@ -8,8 +8,8 @@ before the next one comes, so that 5 % can be offered the moment a car plugs in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug import frame
 from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.frame import mac_text

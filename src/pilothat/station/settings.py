@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pilothat.frozen import dataclass
 from pilothat.plant import Ratings
 from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import SlacSettings

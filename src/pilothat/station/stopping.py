@@ -9,9 +9,9 @@ A graver reason takes over from a lesser one at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
+from pilothat.frozen import dataclass
 from pilothat.machine import is_due
 from pilothat.plant import PathPhase
 from pilothat.station.phases import RESET_STEPS, WAKE_STEPS, Phase, PilotSteps

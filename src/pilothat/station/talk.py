@@ -7,8 +7,8 @@ of it SDP stays silent and connections are closed as they come.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.plant import Wish
 from pilothat.station.actions import SdpOut, SendMessage, TcpClose, TcpSend
 from pilothat.station.conversation import HANDSHAKE, Conversation

@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from pilothat.frozen import dataclass
 
 MOST_PACKET_BYTES = 1 << 20  # our choice: four times the longest that tools record
 MAGIC_BYTES = 4

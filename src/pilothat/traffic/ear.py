@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from pilothat.exi.codec import ExiError
+from pilothat.frozen import dataclass
 from pilothat.homeplug import frame as homeplug
 from pilothat.homeplug.frame import Frame
 from pilothat.traffic.piece import Layer, Piece, Side

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug.frame import ETHERTYPE as HOMEPLUG
 from pilothat.traffic.capture import Packet
 

@@ -8,7 +8,7 @@ too much or too old data waits: then nothing will fill it any more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pilothat.frozen import dataclass
 
 MOST_HELD_BYTES = 1 << 16
 MOST_HELD_SEGMENTS = 256

@@ -5,9 +5,9 @@ Every kind of input becomes a row of these; whoever reads them needs to know no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from pilothat.frozen import dataclass
 from pilothat.v2g.tp import PayloadType
 
 

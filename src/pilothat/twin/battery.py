@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
+
+from pilothat.frozen import dataclass
 
 # Share of the way from empty to full voltage, over SoC in percent: the S-shape of a
 # lithium cell, our own round numbers.

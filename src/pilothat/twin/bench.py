@@ -12,10 +12,11 @@ twin board. Between two changes everything is a formula (see ``twin.plant``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum, auto
 from math import inf
 
+from pilothat.frozen import dataclass
 from pilothat.machine import Entropy, earliest
 from pilothat.pilot.levels import PilotSample
 from pilothat.plant import SAFE_V, PlantFact, Setpoint

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from pilothat.frozen import dataclass
 from pilothat.station.actions import (
     SdpOut,
     SendFrame,

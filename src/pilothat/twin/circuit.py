@@ -12,10 +12,10 @@ well inside the 50 us of a 5 % pulse, so a level is all there is to compute.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
 
+from pilothat.frozen import dataclass
 from pilothat.pilot.levels import PilotSample
 
 

@@ -9,9 +9,9 @@ be interrupted because of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import (
     CmMnbcSoundInd,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.plant import PlantFact
 from pilothat.twin.bench import Bench
 

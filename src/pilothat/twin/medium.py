@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import (
     GROUPS,

@@ -6,9 +6,9 @@ So half an hour costs as much as a second, and a value can be read at any time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp, inf, log
 
+from pilothat.frozen import dataclass
 from pilothat.plant import OFF, Isolation, Setpoint
 
 

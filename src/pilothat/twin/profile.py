@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from difflib import get_close_matches
 from enum import Enum
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar, get_args, get_type_hints
 
 from pilothat.errors import ConfigError
+from pilothat.frozen import dataclass
 from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import EvSlacSettings
 from pilothat.twin.battery import BatterySettings

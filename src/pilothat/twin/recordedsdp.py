@@ -8,8 +8,8 @@ requests for TLS; what the car asked for next comes next.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.machine import is_due
 from pilothat.twin.recording import SDP_REQUEST_TYPE, Line
 from pilothat.v2g import sdp, tp

@@ -8,9 +8,10 @@ has. What a new charger makes different is put in: its MAC.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import (
     CmAttenCharInd,

@@ -8,9 +8,10 @@ the voltage. Everything else comes as recorded, at the recorded pace.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.machine import is_due
 from pilothat.twin.recordedkinds import differences
 from pilothat.twin.recording import (

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from statistics import median
 
 from pilothat.errors import ConfigError
 from pilothat.exi.codec import ExiError
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages import codec, din, sap
 from pilothat.v2g.messages.sap import SupportedAppProtocolReq, SupportedAppProtocolRes
 from pilothat.v2g.tp import PayloadType

@@ -8,8 +8,9 @@ fault that an operator clears; then an honest car can charge.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from pilothat.frozen import dataclass
 from pilothat.power.path import OPEN_A
 from pilothat.station.events import FaultCleared
 from pilothat.station.phases import Phase as StationPhase

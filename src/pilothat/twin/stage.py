@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pilothat.frozen import dataclass
 from pilothat.plc.pib import Role
 from pilothat.station.events import NetworkFact
 from pilothat.station.settings import StationSettings

@@ -6,10 +6,11 @@ The station pushes a ``PlantState`` before it is needed; no handler asks anybody
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from pilothat.faults import Fault
+from pilothat.frozen import dataclass
 from pilothat.pilot.levels import PilotState
 from pilothat.plant import Isolation, PathPhase, Ratings
 

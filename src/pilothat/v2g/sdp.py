@@ -7,9 +7,9 @@ address and port. Whether it answers at all is for the station to decide.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 
+from pilothat.frozen import dataclass
 from pilothat.v2g import tp
 
 PORT = 15118

@@ -8,9 +8,9 @@ only where that tolerance is allowed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
+from pilothat.frozen import dataclass
 from pilothat.v2g.quirks import Quirk
 
 

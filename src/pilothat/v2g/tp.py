@@ -8,8 +8,9 @@ Eight octets of header, big endian, then the payload::
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
+
+from pilothat.frozen import dataclass
 
 VERSION = 0x01
 INVERSE_VERSION = 0xFE

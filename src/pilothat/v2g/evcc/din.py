@@ -14,9 +14,10 @@ power and the car's contactor need not break it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
+from pilothat.frozen import dataclass
 from pilothat.machine import earliest, is_due
 from pilothat.v2g.evcc import din_requests as requests
 from pilothat.v2g.evcc import din_rules as rules

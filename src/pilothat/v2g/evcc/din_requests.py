@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
+from pilothat.frozen import dataclass
 from pilothat.v2g.evcc.events import InletFact
 from pilothat.v2g.evcc.settings import DinSettings
 from pilothat.v2g.messages.din import (

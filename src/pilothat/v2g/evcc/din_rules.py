@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
+from pilothat.frozen import dataclass
 from pilothat.v2g.evcc.events import InletFact, Outcome
 from pilothat.v2g.evcc.settings import DinHabits, DinTimers, DinVehicle, Trust
 from pilothat.v2g.messages import din

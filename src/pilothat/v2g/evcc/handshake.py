@@ -6,9 +6,9 @@ The car lists what it speaks; the station takes one entry by its schema id.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from pilothat.frozen import dataclass
 from pilothat.machine import is_due
 from pilothat.v2g.evcc.events import (
     Action,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.machine import is_due
 from pilothat.v2g import sdp
 

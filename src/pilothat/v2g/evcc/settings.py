@@ -5,8 +5,10 @@ The defaults are an honest car that keeps to DIN SPEC 70121.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
+
+from pilothat.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

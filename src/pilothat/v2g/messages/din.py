@@ -6,7 +6,6 @@ occupies an event code. A message on the wire is a ``V2gMessage`` around one of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import (
@@ -22,6 +21,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     Wrap,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.din_types import (
     EV_CHARGE_PARAMETER,
     EV_POWER_DELIVERY_PARAMETER,

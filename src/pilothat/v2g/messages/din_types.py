@@ -5,7 +5,6 @@ Use them through ``pilothat.v2g.messages.din``, which offers them all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pilothat.exi.schema import (
@@ -25,6 +24,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     WireEnum,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.decimal import nearest, to_float
 
 SessionId = Annotated[bytes, Binary(8)]

@@ -6,7 +6,6 @@ one of them. Signed elements are also fragments of the grammar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import (
@@ -23,6 +22,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     Wrap,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.iso2_types import (
     EV_CHARGE_PARAMETER,
     EV_POWER_DELIVERY_PARAMETER,

@@ -7,10 +7,10 @@ limits of discharging to each type.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import El, Grammar, Group, Root
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.iso20_types import (
     ChargeLoopReq,
     ChargeLoopRes,

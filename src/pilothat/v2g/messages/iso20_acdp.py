@@ -5,10 +5,10 @@ A pantograph, for instance: it moves to the car's contacts and back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import El, Grammar, Root, Short, WireEnum
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.iso20_types import (
     Percent,
     Processing,

@@ -6,7 +6,6 @@ also fragments of the grammar.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import (
@@ -19,6 +18,7 @@ from pilothat.exi.schema import (
     UnsignedLong,
     UnsignedShort,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.iso20_common_types import (
     AbsolutePriceSchedule,
     Authorization,

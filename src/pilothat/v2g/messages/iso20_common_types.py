@@ -7,7 +7,6 @@ refused here, because independent test messages have shorter ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import (
@@ -24,6 +23,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     WireEnum,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.iso20_types import (
     Description,
     Identifier,

@@ -5,10 +5,10 @@ BPT, bidirectional power transfer, adds the limits of discharging to each type.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import El, Grammar, Group, Root
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.iso20_types import (
     ChargeLoopReq,
     ChargeLoopRes,

@@ -7,7 +7,6 @@ since 1970, unless said otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pilothat.exi.schema import (
@@ -22,6 +21,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     WireEnum,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.decimal import nearest, to_float
 from pilothat.v2g.messages.xmldsig import Signature, X509IssuerSerial
 

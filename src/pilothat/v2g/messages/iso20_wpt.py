@@ -7,7 +7,6 @@ device (SD), whose coil is the primary device (PD).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import (
@@ -21,6 +20,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     WireEnum,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.iso20_types import (
     ChargeLoopReq,
     ChargeLoopRes,

@@ -7,7 +7,6 @@ here, because independent test messages have shorter ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Self
 
 from pilothat.exi.schema import (
@@ -28,6 +27,7 @@ from pilothat.exi.schema import (
     UnsignedShort,
     WireEnum,
 )
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.decimal import nearest, to_float
 from pilothat.v2g.messages.xmldsig import X509IssuerSerial
 

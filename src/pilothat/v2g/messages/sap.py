@@ -5,7 +5,6 @@ ISO 15118-2, V2G_CI_AppProtocol; used alike by DIN SPEC 70121 and ISO 15118-20.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pilothat.exi.schema import (
@@ -18,6 +17,7 @@ from pilothat.exi.schema import (
     UnsignedInt,
     WireEnum,
 )
+from pilothat.frozen import dataclass
 
 
 class ResponseCode(WireEnum):

@@ -6,7 +6,6 @@ a fragment of the signature schema alone, not of the grammar of the message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pilothat.exi.schema import (
@@ -21,6 +20,7 @@ from pilothat.exi.schema import (
     Root,
     Text,
 )
+from pilothat.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from pilothat.frozen import dataclass
 from pilothat.machine import earliest, is_due
 from pilothat.plant import EvLimits, Wish
 from pilothat.v2g.plant import Ending, Learned, PlantState, Respond, SessionOver
@@ -30,7 +30,7 @@ class Context:
 
     session_id: bytes = b""
     evcc_id: bytes = b""
-    ev: EvLimits = EvLimits()  # noqa: RUF009 - frozen
+    ev: EvLimits = EvLimits()
     soc_pct: int | None = None
     target_v: float = 0.0
 

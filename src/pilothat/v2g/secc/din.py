@@ -7,10 +7,11 @@ those of DIN SPEC 70121:2014, with the field's experience where it is silent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import TypeVar
 
+from pilothat.frozen import dataclass
 from pilothat.machine import Entropy
 from pilothat.plant import (
     SAFE_V,

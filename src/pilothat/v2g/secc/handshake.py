@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from pilothat.frozen import dataclass
 from pilothat.v2g.messages.sap import (
     ResponseCode,
     SupportedAppProtocolReq,
