@@ -96,7 +96,7 @@ def _key_of(cls: Any) -> Callable[[object], object]:
 def _eq(self: Any, other: object) -> object:
     if other.__class__ is not self.__class__:
         return NotImplemented
-    key = _key_of(self.__class__)
+    key = _key_of(type(self))
     return key(self) == key(other)
 
 
