@@ -94,9 +94,9 @@ def _key_of(cls: Any) -> Callable[[object], object]:
 
 
 def _eq(self: Any, other: object) -> object:
+    key = _key_of(self.__class__)
     if other.__class__ is not self.__class__:
         return NotImplemented
-    key = _key_of(type(self))
     return key(self) == key(other)
 
 
