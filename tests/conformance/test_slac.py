@@ -34,6 +34,7 @@ from pilothat.twin.carevents import CarAction, CarEvent, SetElectrics
 from pilothat.twin.circuit import CarPilot
 from pilothat.twin.modem import Store, new_pib
 from pilothat.twin.stage import (
+    EV,
     EV_HOST,
     EV_MAC,
     EVSE,
@@ -50,6 +51,8 @@ TOLERANCE_S = 0.25  # a conformance tester grants it on most waits
 WATCH_S = 70.0
 FLOW_S = 3.0  # until the next complete matching begins
 TOGGLE_S = 0.3
+QUIETER = "TC_SECC_CMN_VTB_AttenuationCharacterization_020"
+QUIETER_DB = 10  # by which the car's second sounding is weaker
 OF_A_CAR = "F_SLAC_modem_role_pev"  # the station's modem has the role of a car's
 KINDS = {kind.__name__: kind for kind in cm.MESSAGES}
 AC = "no AC charging yet"
@@ -61,7 +64,6 @@ NOT_HERE: Mapping[str, str] = {
     "TC_SECC_CMN_VTB_PLCLinkStatus_008": "tests/net: a session that ends",
     "TC_SECC_CMN_VTB_CmAmpMap_003": "the station has no need to send an AMP map",
     "F_SLAC_latency": "wall time: make bench",
-    "TC_SECC_CMN_VTB_AttenuationCharacterization_020": "a transmitter of known power",
 }
 
 
@@ -128,6 +130,7 @@ class Case:
         self.world.watchers.append(self._watch)
         self.began = 0.0
         self.at = 0.0  # of the next stimulus
+        self.mean_db = 0.0  # of the sounding before
 
     def _watch(self, now: float, _: object, actions: Sequence[object]) -> None:
         self.phases.append((now, self.world.station.phase))
@@ -304,6 +307,8 @@ class Case:
         elif "fault" in one:
             assert Fault.MODEM in self.faults
             assert 5.0 not in [duty for _, duty in self.duties]
+        elif one.get("flow") == "atten_delta":
+            assert round(_mean_db(self) - self.mean_db) == QUIETER_DB
         elif "flow" in one:
             self.match_fully()
         elif "sdp" in one:
@@ -597,7 +602,18 @@ def _slow_sounds(case: Case) -> None:
         case.tester.plan(case.at, case.frame(mme))
 
 
+def _sounds_loud_then_quiet(case: Case) -> None:
+    case.say(request(), 0.1)
+    case.sound_out()
+    case.mean_db = _mean_db(case)
+    usual_db = WorldSettings().medium.attenuation_db
+    case.world.medium.couple(EVSE, EV, usual_db + QUIETER_DB)
+    case.say(request(), 0.1)
+    case.sound_out()
+
+
 ACTED: Mapping[str, Callable[[Case], None]] = {
+    QUIETER: _sounds_loud_then_quiet,
     "F_SLAC_foreign_profile": lambda c: _sounds(c, partial(_tell_profile, c)),
     "F_SLAC_profile_other_vehicle": lambda c: _sounds(
         c, partial(_tell_profile, c, pev_mac=OTHER_EV)

@@ -74,6 +74,7 @@ class Lab:
 
     folder: Path
     name: str
+    number: int = 0  # of the line; its interfaces end in it
     processes: list[Process] = field(default_factory=list)
 
     @property
@@ -86,7 +87,27 @@ class Lab:
             self._ip(side, "link", "set", "lo", "up")
         off = "net.ipv6.conf.default.disable_ipv6=1"
         sh("ip", "netns", "exec", f"{self.name}c", "sysctl", "-qw", off)
-        for side, near, far in (("a", "evse0", "sega"), ("b", "ev0", "segb")):
+        self._connect()
+
+    def beside(self) -> Lab:
+        """Return a second line between the same machines, with a folder of its own."""
+        folder = self.folder / "beside"
+        folder.mkdir()
+        second = Lab(folder, self.name, self.number + 1, self.processes)
+        second._connect()
+        return second
+
+    @property
+    def evse(self) -> str:
+        return f"evse{self.number}"
+
+    @property
+    def ev(self) -> str:
+        return f"ev{self.number}"
+
+    def _connect(self) -> None:
+        sides = (("a", self.evse, self._far("a")), ("b", self.ev, self._far("b")))
+        for side, near, far in sides:
             self._ip(
                 side, "link", "add", near, "type", "veth",
                 "peer", "name", far, "netns", f"{self.name}c",
@@ -94,9 +115,12 @@ class Lab:
             self._ip(side, "link", "set", near, "up")
             self._ip("c", "link", "set", far, "up")
         (self.folder / "station.toml").write_text(
-            f'[station]\ninterface = "evse0"\njournal = "{self.folder}/journal"\n'
+            f'[station]\ninterface = "{self.evse}"\njournal = "{self.folder}/journal"\n'
             f'[board]\nsocket = "{self.bench}"\n'
         )
+
+    def _far(self, side: str) -> str:
+        return f"seg{side}{self.number}"
 
     def tear_down(self) -> None:
         for process in reversed(self.processes):
@@ -122,7 +146,7 @@ class Lab:
     def segment(self, *options: str) -> Process:
         process = self.start(
             "c", "segment", PYTHON, "-m", "pilothat.runtime.segment",
-            "--evse", "sega", "--ev", "segb", *options,
+            "--evse", self._far("a"), "--ev", self._far("b"), *options,
         )  # fmt: skip
         process.wait_for("carrying")
         return process
@@ -138,7 +162,7 @@ class Lab:
     def car(self, *options: str, name: str = "car") -> Process:
         return self.start(
             "b", name, PYTHON, "-m", "pilothat.service.cli", "ev",
-            "--interface", "ev0", "--bench", self.bench, "--json", *options,
+            "--interface", self.ev, "--bench", self.bench, "--json", *options,
         )  # fmt: skip
 
     def journal(self) -> Iterator[dict[str, object]]:

@@ -57,3 +57,31 @@ def test_adapter_is_unplugged_and_comes_back_with_another_number(lab: Lab) -> No
     until(lambda: "number=" in station.text, 10, "new sockets")
     until(lambda: station.text.count("up=True address=True") == 2, 15, "up again")
     assert_charges(lab, station, "car")
+
+
+def test_an_address_that_a_manager_took_away_is_missed_and_the_remedy_named(
+    lab: Lab,
+) -> None:
+    lab.segment()
+    station = lab.station()
+    ip(lab, "a", "link", "set", "evse0", "addrgenmode", "none")
+    ip(lab, "a", "-6", "addr", "flush", "dev", "evse0")
+    until(lambda: "has no link-local address" in station.text, 15, "missed")
+    assert "nmcli device set evse0 managed no" in station.text
+    assert station.text.count("has no link-local address") == 1
+    ip(lab, "a", "link", "set", "evse0", "addrgenmode", "eui64")
+    ip(lab, "a", "link", "set", "evse0", "down")
+    ip(lab, "a", "link", "set", "evse0", "up")
+    until(lambda: station.text.count("up=True address=True") == 2, 15, "up again")
+    assert_charges(lab, station, "car")
+
+
+def test_two_stations_on_two_interfaces_of_one_machine(lab: Lab) -> None:
+    second = lab.beside()
+    for one in (lab, second):
+        one.segment()
+    stations = [one.station() for one in (lab, second)]
+    cars = [one.car(*NEARLY_FULL) for one in (lab, second)]
+    for car, station in zip(cars, stations, strict=True):
+        assert car.popen.wait(90) == 0, car.text + station.text
+        assert_well(station)

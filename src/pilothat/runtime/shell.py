@@ -46,6 +46,7 @@ log = logging.getLogger("pilothat")
 RENEW_S = 0.05  # of a lease that lasts 250 ms
 IDLE_RENEW_S = 0.12  # while nothing is on
 WATCH_S = 1.0  # how often the interface is looked at
+NO_ADDRESS_LOOKS = 5  # without an address, duplicate detection needs two
 WARM_S = 0.05  # between two steps of warming up
 STOP_S = 20.0  # an ordered stop takes no longer
 
@@ -80,6 +81,7 @@ class Shell:
         self._timer: asyncio.TimerHandle | None = None
         self._want = SAFE
         self._network = NetworkFact(is_up=False, address=None, tcp_port=0)
+        self._looks_missed = 0
         self._plant_told: PlantFact | None = None
         self._is_stopping = False
         self._ready = asyncio.Event()
@@ -257,6 +259,8 @@ class Shell:
         name = self._follow()
         is_up = name is not None and netwatch.is_up(name)
         address = netwatch.link_local(name) if name and is_up else None
+        if name is not None:
+            self._miss(name, is_missing=is_up and address is None)
         was = self._network
         if (is_up, address) == (was.is_up, was.address):
             return
@@ -267,6 +271,13 @@ class Shell:
         told = name or self._ports.interface.name
         log.info("interface=%s up=%s address=%s", told, is_up, address is not None)
         self.feed(self._network)
+
+    def _miss(self, name: str, *, is_missing: bool) -> None:
+        """Say once why the interface has no address, when it stays without one."""
+        self._looks_missed = self._looks_missed + 1 if is_missing else 0
+        if self._looks_missed == NO_ADDRESS_LOOKS:
+            why = netwatch.why_no_address(name)
+            log.error("interface=%s has no link-local address. %s", name, why)
 
     def _follow(self) -> str | None:
         """Return the interface's name; one that came back gets new sockets."""
