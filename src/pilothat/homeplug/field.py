@@ -186,9 +186,9 @@ class Layout:
         self._make: Callable[..., Mme] = kind
         self._body = body
         self._tail: tuple[str, Tail] | None = None
-        places = _places(kind)
+        found = places(kind)
         names, code, end = [], "<", body
-        for name, place in sorted(places.items(), key=lambda item: item[1].offset):
+        for name, place in sorted(found.items(), key=lambda item: item[1].offset):
             gap = place.offset - end
             if gap < 0 or self._tail is not None:
                 raise TypeError(f"{kind.__name__}.{name} overlaps its neighbour")
@@ -230,14 +230,15 @@ class Layout:
         return head + tail.write(getattr(mme, name))
 
 
-def _places(kind: type[Mme]) -> dict[str, At | Tail]:
+def places(kind: type[Mme]) -> dict[str, At | Tail]:
+    """Return where each field of a message stands. Raises TypeError: our own bug."""
     hints = get_type_hints(kind, include_extras=True)
     if not is_dataclass(kind):
         raise TypeError(f"{kind.__name__} is no dataclass")
-    places: dict[str, At | Tail] = {}
+    found: dict[str, At | Tail] = {}
     for field in fields(kind):
         (place,) = getattr(hints[field.name], "__metadata__", (None,))
         if not isinstance(place, At | Tail):
             raise TypeError(f"{kind.__name__}.{field.name} has no place in the frame")
-        places[field.name] = place
-    return places
+        found[field.name] = place
+    return found
