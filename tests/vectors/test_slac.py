@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from scapy.packet import Padding
+from tests.unit.traffic.layered import layered, mme_of, rebuilt
 
 from pilothat.homeplug import cm, qualcomm
 from pilothat.homeplug.events import MmeIn, SendMme
@@ -205,6 +207,23 @@ def test_every_frame_is_rebuilt_byte_for_byte(kind: type[Mme]) -> None:
         recorded = row.raw.ljust(MIN_FRAME_BYTES, b"\0")
         assert recorded[: len(rebuilt)] == rebuilt, row.name
         assert not any(recorded[len(rebuilt) :]), row.name
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_scapy_reads_the_same_with_our_layers_and_rebuilds_all_octets(
+    kind: type[Mme],
+) -> None:
+    for row in rows_of(kind):
+        packet, frame = layered(row.raw), row.frame
+        assert frame is not None
+        assert mme_of(packet) == frame.mme, row.name
+        least = 0 if packet.haslayer(Padding) else MIN_FRAME_BYTES
+        assert rebuilt(packet) == row.raw.ljust(least, b"\0"), row.name
+
+
+def test_what_we_do_not_know_is_no_message_for_scapy_either() -> None:
+    unknown = [row for row in ROWS if row.mmtype not in KNOWN]
+    assert [row.name for row in unknown if mme_of(layered(row.raw))] == []
 
 
 @pytest.mark.parametrize("row", rows_of(cm.CmSlacMatchCnf), ids=lambda row: row.name)

@@ -2,11 +2,13 @@
 
     pilothat capture --interface eth1 charge.pcapng
     pilothat capture --interface eth1 --journal /var/lib/pilothat charge.pcapng
+    pilothat capture --interface eth1 --live charge.pcapng
     pilothat decode charge.pcapng
 
 The file opens in Wireshark. With --journal (the folder of a station that runs here) the
-changes of the control pilot stand in it too, on an interface of their own. Ends with
-Ctrl-C, or after --seconds. Needs the right to raw frames, as `run` does.
+changes of the control pilot stand in it too, on an interface of their own. With --live
+there is a line for each frame as it comes, made by scapy. Ends with Ctrl-C, or after
+--seconds. Needs the right to raw frames, as `run` does.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import BinaryIO, TextIO
 from pilothat.errors import PilotHatError
 from pilothat.runtime.journalfile import SUFFIX
 from pilothat.runtime.plcport import open_packet_socket
+from pilothat.service import layers
 from pilothat.traffic import pcapng
 
 EVERYTHING = 0x0003  # ETH_P_ALL
@@ -42,12 +45,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--journal", type=Path, metavar="FOLDER", help="journal of the station here"
     )
     parser.add_argument(
+        "--live", action="store_true", help="a line for each frame that is recorded"
+    )
+    parser.add_argument(
         "--seconds", type=float, metavar="S", help="end after so many seconds"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Record until told to stop."""
+    tell = _teller() if options.live else None
     opened = open_packet_socket(options.interface, EVERYTHING)
     pilot = PilotEvents(options.journal) if options.journal else None
     end = None if options.seconds is None else time.monotonic() + options.seconds
@@ -63,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
                     if int.from_bytes(frame[12:14]) in RECORDED:
                         file.write(pcapng.packet(PLC, time.time(), frame))
                         frames += 1
+                        if tell is not None:
+                            tell(frame)
                 for at_s, text in pilot.news() if pilot else ():
                     file.write(pcapng.packet(PILOT, at_s, text.encode(), text))
                     words += 1
@@ -72,6 +81,16 @@ def run(options: argparse.Namespace) -> int:
         opened.close()
     sys.stderr.write(f"{options.file}: {frames} frames, {words} pilot events\n")
     return 0
+
+
+def _teller() -> Callable[[bytes], None]:
+    dissect = layers.dissector("--live")
+
+    def tell(frame: bytes) -> None:
+        sys.stdout.write(f"{layers.summary(dissect, frame)}\n")
+        sys.stdout.flush()
+
+    return tell
 
 
 def _created(path: Path) -> BinaryIO:

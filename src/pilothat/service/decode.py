@@ -6,6 +6,7 @@ r"""Decode charging traffic: a capture, a recorded session, or a message in hex.
     pilothat decode charge.pcap --json | jq .      for programs, one object a line
     pilothat decode charge.pcap --plot charge.png  voltage, current, SoC over time
     pilothat decode charge.pcap --keylog keys.txt  TLS, decrypted by tshark
+    pilothat decode charge.pcap --layers           every frame, layer by layer (scapy)
     pilothat decode 809a02004080c1014181c211600040800001028488f800
     pilothat decode 0x01fe8001... | pilothat encode
 
@@ -16,6 +17,9 @@ The input is hex, a file or - (standard input), told apart by how it begins:
   lines of JSON    recorded sessions, or what --json prints
   lines of hex     with or without V2GTP header, blanks, colons, 0x
   octets           V2GTP messages one after the other, or one EXI message
+
+With --layers every packet of a capture is shown, field by field; hex is then a whole
+Ethernet frame, one a line.
 
 Without --protocol the handshake decides how messages are read, and for ISO 15118-20
 the payload type. Where the handshake was not recorded, the number of the root element
@@ -37,13 +41,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from io import BufferedReader, RawIOBase
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
 from string import hexdigits
 from typing import cast
 
 from pilothat.errors import ConfigError, PilotHatError
-from pilothat.service import plot, tshark
+from pilothat.service import layers, plot, tshark
 from pilothat.service.console import (
     MOST_SHOWN,
     STDIN,
@@ -88,15 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="messages by themselves are EXI fragments, of the grammar of --protocol",
     )
-    forms = parser.add_mutually_exclusive_group()
-    for form, about in (
-        ("line", "what matters, one line a message"),
-        ("json", "everything, one JSON object a line"),
-        ("tree", "everything, indented, with units"),
-    ):
-        forms.add_argument(
-            f"--{form}", dest="form", action="store_const", const=form, help=about
-        )
+    _add_forms(parser)
     parser.add_argument(
         "--absolute", action="store_true", help="wall time (UTC), where recorded"
     )
@@ -114,8 +110,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    forms = parser.add_mutually_exclusive_group()
+    for form, about in (
+        ("line", "what matters, one line a message"),
+        ("json", "everything, one JSON object a line"),
+        ("tree", "everything, indented, with units"),
+    ):
+        forms.add_argument(
+            f"--{form}", dest="form", action="store_const", const=form, help=about
+        )
+    forms.add_argument(
+        "--layers",
+        action="store_true",
+        help="every frame as scapy shows it, field by field",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
+    if options.layers:
+        return _layers(options)
     if options.fragment and options.protocol is None:
         raise ConfigError("needs --protocol", where="--fragment")
     if options.plot is not None:
@@ -132,6 +147,18 @@ def run(options: argparse.Namespace) -> int:
     if options.plot is not None:
         plot.draw(trace, options.plot, title=Path(options.input).name)
     return 0 if is_good else 1
+
+
+def _layers(options: argparse.Namespace) -> int:
+    for name in ("protocol", "fragment", "absolute", "stream", "keylog", "plot"):
+        if getattr(options, name):
+            raise ConfigError(f"does not go with --{name}", where="--layers")
+    with ExitStack() as stack:
+        text = _hex(options.input).encode()
+        source: Source = BufferedReader(cast("RawIOBase", BytesIO(text)))
+        if not text:
+            source = _source(options.input, stack)
+        return layers.show(source, options.input)
 
 
 def _show(
@@ -184,22 +211,34 @@ def _tell(left: Left) -> None:
 
 def _found(options: argparse.Namespace, left: Left, stack: ExitStack) -> Recorded:
     """Return what the input holds. Raises ConfigError."""
-    source: str = options.input
-    text = digits(source)
-    if text and not text.strip(hexdigits) and not _is_file(source):
+    text = _hex(options.input)
+    if text:
         return Recorded(of_hex(text), is_talk=False, has_clock=False)
-    try:
-        opened = _opened(source, stack)
-        head = opened.peek(len(_GZIP))
-    except (OSError, ValueError) as error:  # ValueError: a name no file can have
-        raise unreadable(source, error) from error
-    if head.startswith(_GZIP):
-        packed = stack.enter_context(gzip.GzipFile(fileobj=opened))
-        opened = BufferedReader(cast("RawIOBase", packed))
+    opened = _source(options.input, stack)
     found = recorded(opened, left)
     if options.keylog is None:
         return found
     return replace(found, pieces=_with_keys(options, opened, left))
+
+
+def _hex(given: str) -> str:
+    """Return the digits, if the input is hex itself; else nothing."""
+    text = digits(given)
+    is_hex = not text.strip(hexdigits) and not _is_file(given)
+    return text if is_hex else ""
+
+
+def _source(name: str, stack: ExitStack) -> BufferedReader:
+    """Return what is in a file or on standard input, unpacked. Raises ConfigError."""
+    try:
+        opened = _opened(name, stack)
+        head = opened.peek(len(_GZIP))
+    except (OSError, ValueError) as error:  # ValueError: a name no file can have
+        raise unreadable(name, error) from error
+    if head.startswith(_GZIP):
+        packed = stack.enter_context(gzip.GzipFile(fileobj=opened))
+        return BufferedReader(cast("RawIOBase", packed))
+    return opened
 
 
 def _with_keys(

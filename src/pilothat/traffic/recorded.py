@@ -68,7 +68,7 @@ class Recorded:
 
 def recorded(source: Source, left: Left) -> Recorded:
     """Return what is in a file or a pipe. left: takes what is left out."""
-    head = _peek(source)
+    head = peek(source)
     if is_capture(head):
         return Recorded(of_capture(source, left), is_talk=True, has_clock=True)
     if head[:1] == bytes((VERSION,)):
@@ -114,7 +114,8 @@ def of_capture(
         yield Piece(where="file", flaw=reader.broken, is_alone=True)
 
 
-def _peek(source: Source) -> bytes:
+def peek(source: Source) -> bytes:
+    """Return how an input begins; nothing, if it cannot be read."""
     try:
         return source.peek(4)
     except _READ_ERRORS:
@@ -155,7 +156,7 @@ def _alone(one: Frame | str, where: str) -> Piece:
 
 def _of_lines(source: Source) -> Iterator[Piece]:
     number = 0
-    while octets := _line(source):
+    while octets := next_line(source):
         if isinstance(octets, str):
             yield Piece(where="file", flaw=octets, is_alone=True)
             return
@@ -167,7 +168,7 @@ def _of_lines(source: Source) -> Iterator[Piece]:
             yield from of_hex(line, where)
 
 
-def _line(source: Source) -> bytes | str:
+def next_line(source: Source) -> bytes | str:
     """Return a line; a text says why there is none."""
     try:
         octets = source.readline(MOST_LINE_BYTES)

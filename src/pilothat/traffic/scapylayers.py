@@ -45,7 +45,7 @@ from pilothat.homeplug import cm, lumissil, qualcomm
 from pilothat.homeplug.field import MMV_AV_1_0, MMV_AV_1_1, MMV_AV_2_0, Mme
 from pilothat.homeplug.frame import ETHERTYPE, MIN_FRAME_BYTES, parse
 from pilothat.traffic.ear import wire_name
-from pilothat.traffic.scapyfields import Hidden, Key, Octets, fields_of, layer
+from pilothat.traffic.scapyfields import Hidden, Octets, fields_of, layer
 from pilothat.traffic.slac import facts
 from pilothat.v2g import sdp, tp
 
@@ -97,6 +97,11 @@ class HomePlug(_Told):
         may_hold_key = self.mmv == MMV_AV_1_0 or self.mmtype in _KEYED
         return Unread if may_hold_key else Raw
 
+    def do_dissect_payload(self, s: bytes) -> None:
+        super().do_dissect_payload(s)
+        if not s:  # scapy stops here, but some messages have no body
+            self.add_payload(self.guess_payload_class(s)())
+
     def post_build(self, pkt: bytes, pay: bytes) -> bytes:
         """Fill up, unless the frame came with an end of its own."""
         least = 0 if self.haslayer(Padding) else MIN_FRAME_BYTES - len(_ETHERNET)
@@ -145,7 +150,7 @@ LAYERS: Mapping[str, type[Packet]] = {kind.__name__: _layer(kind) for kind in ME
 _KEYED = frozenset(
     kind.mmtype
     for kind in MESSAGES
-    if any(isinstance(one, Key) for one in LAYERS[kind.__name__].fields_desc)
+    if any(isinstance(one, Hidden) for one in LAYERS[kind.__name__].fields_desc)
 )
 
 
@@ -201,7 +206,7 @@ class SdpResponse(_Told):
 
 def dissected(link: int, data: bytes) -> Packet:
     """Return a packet of a capture. link: its LINKTYPE; what fits none is ``Raw``."""
-    kind = conf.l2types.num2layer.get(link, Raw)
+    kind = conf.l2types.num2layer.get(link, Raw) if data else Raw
     try:
         return kind(data)
     except struct.error:  # shorter than its first header
@@ -209,7 +214,7 @@ def dissected(link: int, data: bytes) -> Packet:
 
 
 def _register() -> None:
-    """Take the EtherType before all others: scapy asks in the order of its lists."""
+    """Take the EtherType before all others: the first one in scapy's lists gets it."""
     for lower, field in ((Ether, "type"), (Dot1Q, "type"), (CookedLinux, "proto")):
         lower.payload_guess = [({field: ETHERTYPE}, HomePlug), *lower.payload_guess]
         bind_top_down(lower, HomePlug, {field: ETHERTYPE})
