@@ -15,24 +15,27 @@ from tests.unit.service.console import ran
 pytestmark = pytest.mark.net
 
 
-def recorded(lab: Lab, path: Path) -> None:
-    """Record a whole charge at the station."""
+def recorded(lab: Lab, path: Path) -> str:
+    """Record a whole charge at the station; return what was told meanwhile."""
     lab.segment()
     station = lab.station()
     command = (PYTHON, "-m", "pilothat.service.cli", "capture", "--interface", "evse0")
     journal = ("--journal", str(lab.folder / "journal"))
-    capture = lab.start("a", "capture", *command, *journal, str(path))
+    capture = lab.start("a", "capture", *command, *journal, "--live", str(path))
     capture.wait_for("recording evse0")
     car = lab.car(*NEARLY_FULL)
     assert car.popen.wait(60) == 0, car.text
     until(lambda: b"CP A" in path.read_bytes(), 10, "the end of the visit")
     assert capture.end(signal.SIGINT) == 0
     assert station.end() == 0
+    return capture.text
 
 
 def test_capture_holds_the_charge_and_the_pilot(lab: Lab, tmp_path: Path) -> None:
     path = tmp_path / "charge.pcapng"
-    recorded(lab, path)
+    told = recorded(lab, path)
+    assert "CM_SLAC_MATCH.CNF  run " in told
+    assert "SDP response  [fe80::" in told
     done = ran("decode", path)
     assert (done.code, done.err) == (0, "")
     for word in ("CM_SLAC_MATCH.CNF", "SDP response", "SessionStopRes"):
