@@ -88,7 +88,8 @@ class Shell:
         self._over = asyncio.Event()
         self._exit_code = 0
         self._doers = self._table()
-        self._warming = chain(codec("app").preparing(), codec("din").preparing())
+        protocols = ("app", *station.talk.protocols)
+        self._warming = chain.from_iterable(codec(p).preparing() for p in protocols)
 
     async def run(self) -> int:
         """Charge cars until ``stop``; return the exit code."""

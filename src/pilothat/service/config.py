@@ -79,6 +79,14 @@ KEYS: Sequence[Key] = (
     ),
     Key(
         "station",
+        "evse_id_iso",
+        str,
+        "ZZ00000",
+        "EVSE ID told by ISO 15118-2, as DE*ABC*E123456; ZZ00000 is none",
+        pattern="[A-Za-z0-9*]{7,37}",
+    ),
+    Key(
+        "station",
         "authorisation",
         str,
         "free",
@@ -145,6 +153,14 @@ KEYS: Sequence[Key] = (
         "field",
         "field: tolerate what real cars are known for; conformance: tolerate nothing",
         choices=("field", "conformance"),
+    ),
+    Key(
+        "v2g",
+        "protocols",
+        str,
+        "all",
+        "what a car may choose: DIN SPEC 70121, ISO 15118-2, or all of them",
+        choices=("all", "din", "iso2"),
     ),
     Key(
         "board",

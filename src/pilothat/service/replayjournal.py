@@ -20,11 +20,15 @@ from pilothat.station.events import Event
 from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
 from pilothat.v2g.secc.din import DinSettings
+from pilothat.v2g.secc.iso2 import Iso2Settings
+from pilothat.v2g.secc.iso2_answers import Offer
 
 _SETTINGS = (
     StationSettings,
     Ratings,
     DinSettings,
+    Iso2Settings,
+    Offer,
     SlacSettings,
     ModemSettings,
     LinkSettings,

@@ -40,6 +40,8 @@ from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
 from pilothat.v2g.quirks import CONFORMANCE, FIELD
 from pilothat.v2g.secc.din import DinSettings
+from pilothat.v2g.secc.iso2 import Iso2Settings
+from pilothat.v2g.secc.iso2_answers import Offer
 
 log = logging.getLogger("pilothat")
 
@@ -75,9 +77,12 @@ def run(options: argparse.Namespace) -> int:
     return asyncio.run(_serve(settings))
 
 
+PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
+
+
 def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
     """Return the station's settings from the file's."""
-    is_tolerant = settings.text("v2g.profile") == "field"
+    quirks = FIELD if settings.text("v2g.profile") == "field" else CONFORMANCE
     return StationSettings(
         host_mac=host_mac,
         ratings=Ratings(
@@ -89,8 +94,12 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
         ),
         din=DinSettings(
             evse_id=bytes.fromhex(settings.text("station.evse_id")),
-            quirks=FIELD if is_tolerant else CONFORMANCE,
+            quirks=quirks,
         ),
+        iso2=Iso2Settings(
+            offer=Offer(evse_id=settings.text("station.evse_id_iso")), quirks=quirks
+        ),
+        protocols=PROTOCOLS[settings.text("v2g.protocols")],
         slac=SlacSettings(
             attn_rx_db=int(settings.number("slac.attn_rx_db")),
             strict_ids=settings.flag("slac.strict_ids"),

@@ -10,6 +10,7 @@ from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import SlacSettings
 from pilothat.station.phases import C_SEQU_RETRY
 from pilothat.v2g.secc.din import DinSettings
+from pilothat.v2g.secc.iso2 import Iso2Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class StationSettings:
 
     host_mac: MAC of the powerline interface, 6 bytes
     has_ventilation: cars that ask for it (state D) may charge
+    protocols: what is served; a car chooses among them
     is_free: every car is authorised at once
     retries: matches tried before a car must be plugged in again
     """
@@ -25,6 +27,8 @@ class StationSettings:
     host_mac: bytes
     ratings: Ratings = field(default_factory=Ratings)
     din: DinSettings = field(default_factory=DinSettings)
+    iso2: Iso2Settings = field(default_factory=Iso2Settings)
+    protocols: tuple[str, ...] = ("iso2", "din")
     slac: SlacSettings = field(default_factory=SlacSettings)
     modem: ModemSettings = field(default_factory=ModemSettings)
     has_ventilation: bool = False

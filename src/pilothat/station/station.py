@@ -29,6 +29,7 @@ from pilothat.station.phases import (
     Phase,
 )
 from pilothat.station.retries import Retries
+from pilothat.station.serving import served
 from pilothat.station.settings import StationSettings
 from pilothat.station.standing import StandingFaults, judge_pilot
 from pilothat.station.stopping import (
@@ -42,8 +43,6 @@ from pilothat.station.stopping import (
 from pilothat.station.talk import Heard, Hung, Talk, TalkAction
 from pilothat.station.transaction import Transaction, said
 from pilothat.v2g.plant import Ending, Learned, PlantState, SessionOver
-from pilothat.v2g.secc import din
-from pilothat.v2g.secc.handshake import DIN
 
 _ENDINGS = {
     Ending.STOPPED: StopReason.CAR_DONE,
@@ -64,7 +63,7 @@ class Station:
         self.line = line.Powerline(
             settings.host_mac, settings.slac, settings.modem, entropy
         )
-        self.talk = Talk([(DIN, lambda now: din.session(settings.din, entropy, now))])
+        self.talk = Talk(served(settings, entropy))
         self.stopper = Stopper()
         self.transaction = Transaction(0.0)
         self._settings = settings

@@ -7,6 +7,7 @@ of it SDP stays silent and connections are closed as they come.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from pilothat.frozen import dataclass
 from pilothat.plant import Wish
@@ -23,11 +24,11 @@ from pilothat.station.events import (
 from pilothat.v2g import sdp
 from pilothat.v2g.messages.sap import SupportedAppProtocolReq
 from pilothat.v2g.plant import Learned, PlantState, Respond, SessionOver
-from pilothat.v2g.secc.base import RequestIn, SessionAction
-from pilothat.v2g.secc.din import DinSession
+from pilothat.v2g.secc.base import RequestIn, Session, SessionAction
 from pilothat.v2g.secc.handshake import Served, negotiate
 
-Opener = Callable[[float], DinSession]
+AnySession = Session[Any, Any]
+Opener = Callable[[float], AnySession]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Talk:
         self.is_open = False
         self.network = NetworkFact(is_up=False, address=None, tcp_port=0)
         self.plant = PlantState()
-        self.session: DinSession | None = None
+        self.session: AnySession | None = None
         self._served = {one.protocol: (one, opener) for one, opener in served}
         self._conversation: Conversation | None = None
 
@@ -65,6 +66,11 @@ class Talk:
     def deadline(self) -> float | None:
         """Time of the next decision."""
         return self.session.deadline if self.session else None
+
+    @property
+    def protocols(self) -> Sequence[str]:
+        """The names of what is served, as the codec knows them."""
+        return tuple(self._served)
 
     @property
     def is_connected(self) -> bool:

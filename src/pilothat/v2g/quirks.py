@@ -12,12 +12,13 @@ from enum import Enum
 class Quirk(Enum):
     """A deviation of real cars that the station can live with: its evidence."""
 
-    DOUBLE_AUTHORISATION = "ContractAuthentication once more after Finished: seen"
+    DOUBLE_AUTHORISATION = "authorisation asked for once more after Finished: seen"
     EARLY_POWER_OFF = (
         "PowerDelivery(off) before PreCharge: Ioniq module after authentication, "
         "Audi Q4 after cable check"
     )
     STOP_ANYWHERE = "SessionStop straight out of any phase: Tesla Model Y in precharge"
+    STOP_IN_C = "SessionStop of a DC session while the pilot is still in C"
     WELDING_IN_C = "WeldingDetection while the pilot is still in C"
     SLOPPY_PROFILE = "charging profile above PMax: many cars"
 

@@ -14,7 +14,11 @@ from pilothat.frozen import dataclass
 from pilothat.v2g.quirks import Quirk
 
 
-class DinState(Enum):
+class State(Enum):
+    """What a session waits for, or ENDED; each standard has its own, named so."""
+
+
+class DinState(State):
     """DIN SPEC 70121, named by what is waited for (v2g_din.md, section 2)."""
 
     SETUP = "session setup"
@@ -37,12 +41,12 @@ class Row:
     """One legal request.
 
     request: the message without its Req
-    variant: tells two forms of one request apart, such as power on and off
+    variant: tells forms of one request apart, such as power on and off
     """
 
-    state: DinState
+    state: State
     request: str
-    then: DinState
+    then: State
     variant: str = ""
     quirk: Quirk | None = None
 
@@ -94,7 +98,76 @@ DIN_ROWS: Sequence[Row] = (
     *(Row(s, "SessionStop", _S.ENDED, quirk=Quirk.STOP_ANYWHERE) for s in _STOP_IS_ODD),
 )
 
-Sequences = Mapping[tuple[DinState, str, str], Row]
+
+class Iso2State(State):
+    """ISO 15118-2:2013, named by what is waited for (v2g_iso2.md, section 1.1)."""
+
+    SETUP = "session setup"
+    DISCOVERY = "service discovery"
+    SELECTION = "payment and service selection"
+    AUTHORISATION = "authorisation"
+    PARAMETERS = "charge parameters"
+    CABLE_CHECK = "cable check"
+    PRECHARGE = "precharge"
+    PRECHARGING = "precharging"
+    STARTED = "power delivery started"
+    CHARGING = "charging"
+    POWER_OFF = "power delivery stopped"
+    WELDING = "welding detection"
+    ENDED = "ended"
+
+
+_I = Iso2State
+START, STOP, RENEGOTIATE = "start", "stop", "renegotiate"
+TERMINATE, PAUSE = "terminate", "pause"
+_BEFORE_LOOP = (
+    _I.DISCOVERY,
+    _I.SELECTION,
+    _I.AUTHORISATION,
+    _I.PARAMETERS,
+    _I.CABLE_CHECK,
+    _I.PRECHARGE,
+    _I.PRECHARGING,
+)
+_LOOP = (_I.STARTED, _I.CHARGING)
+_AFTER_LOOP = (_I.POWER_OFF, _I.WELDING)
+
+ISO2_ROWS: Sequence[Row] = (
+    Row(_I.SETUP, "SessionSetup", _I.DISCOVERY),
+    Row(_I.DISCOVERY, "ServiceDiscovery", _I.SELECTION),
+    Row(_I.SELECTION, "ServiceDetail", _I.SELECTION),
+    Row(_I.SELECTION, "PaymentServiceSelection", _I.AUTHORISATION),
+    Row(_I.AUTHORISATION, "Authorization", _I.PARAMETERS),
+    Row(
+        _I.PARAMETERS,
+        "Authorization",
+        _I.PARAMETERS,
+        quirk=Quirk.DOUBLE_AUTHORISATION,
+    ),
+    Row(_I.PARAMETERS, "ChargeParameterDiscovery", _I.CABLE_CHECK),
+    Row(_I.CABLE_CHECK, "CableCheck", _I.PRECHARGE),
+    Row(_I.PRECHARGE, "PreCharge", _I.PRECHARGING),
+    Row(_I.PRECHARGING, "PreCharge", _I.PRECHARGING),
+    Row(_I.PRECHARGING, "PowerDelivery", _I.STARTED, START),
+    Row(_I.PRECHARGING, "PowerDelivery", _I.POWER_OFF, STOP),
+    Row(_I.PRECHARGING, "PowerDelivery", _I.ENDED, RENEGOTIATE),  # V2G2-812
+    *(Row(s, "CurrentDemand", _I.CHARGING) for s in _LOOP),
+    *(Row(s, "PowerDelivery", _I.POWER_OFF, STOP) for s in _LOOP),
+    *(Row(s, "PowerDelivery", _I.PARAMETERS, RENEGOTIATE) for s in _LOOP),
+    *(Row(s, "PowerDelivery", _I.ENDED, START) for s in _LOOP),  # V2G2-812
+    *(Row(s, "WeldingDetection", _I.WELDING) for s in _AFTER_LOOP),
+    *(
+        Row(s, "PowerDelivery", _I.POWER_OFF, STOP, Quirk.EARLY_POWER_OFF)
+        for s in (_I.AUTHORISATION, _I.PARAMETERS, _I.CABLE_CHECK, _I.PRECHARGE)
+    ),
+    *(
+        Row(s, "SessionStop", _I.ENDED, TERMINATE)
+        for s in (*_BEFORE_LOOP, *_AFTER_LOOP)
+    ),
+    *(Row(s, "SessionStop", _I.ENDED, TERMINATE, Quirk.STOP_ANYWHERE) for s in _LOOP),
+)
+
+Sequences = Mapping[tuple[State, str, str], Row]
 
 
 def table(rows: Sequence[Row], quirks: frozenset[Quirk]) -> Sequences:

@@ -17,7 +17,7 @@ from pilothat.frozen import dataclass
 from pilothat.machine import earliest, is_due
 from pilothat.plant import EvLimits, Wish
 from pilothat.v2g.plant import Ending, Learned, PlantState, Respond, SessionOver
-from pilothat.v2g.sequence import DinState, Row, Sequences
+from pilothat.v2g.sequence import Row, Sequences, State
 
 SEQUENCE_TIMEOUT_S = 60.0  # V2G_SECC_Sequence_Timeout
 PATIENCE_S = 1.4  # an answer must be out within 1.5 s
@@ -43,6 +43,7 @@ ResponseT = TypeVar("ResponseT")
 class Ask(Generic[RequestT]):
     """All a handler may know.
 
+    state: of the session, before this request
     waited_s: since the first request of this kind in this state
     is_last_call: the answer must go out now
     """
@@ -50,6 +51,7 @@ class Ask(Generic[RequestT]):
     request: RequestT
     context: Context
     plant: PlantState
+    state: State
     waited_s: float
     is_last_call: bool
 
@@ -81,6 +83,8 @@ class Later:
 class Standard(Protocol[RequestT, ResponseT]):
     """What one standard brings to a session."""
 
+    first: State
+    ended: State
     sequences: Sequences
     handlers: Mapping[
         str, Callable[[Ask[RequestT]], Answer[ResponseT] | Later]
@@ -113,7 +117,7 @@ class Session(Generic[RequestT, ResponseT]):
     """One V2G session on the station's side."""
 
     def __init__(self, standard: Standard[RequestT, ResponseT], now: float) -> None:
-        self.state = DinState.SETUP
+        self.state = standard.first
         self.context = Context()
         self.plant = PlantState()
         self._standard = standard
@@ -131,7 +135,7 @@ class Session(Generic[RequestT, ResponseT]):
     @property
     def is_over(self) -> bool:
         """Whether nothing will be answered any more."""
-        return self.state is DinState.ENDED
+        return self.state is self._standard.ended
 
     @property
     def is_waiting(self) -> bool:
@@ -175,7 +179,8 @@ class Session(Generic[RequestT, ResponseT]):
         row = self._standard.sequences.get((self.state, name, variant))
         if row is None:
             return self._refuse(request, "FAILED_SequenceError", name, now)
-        if self.state is not DinState.SETUP and session_id != self.context.session_id:
+        is_first = self.state is self._standard.first
+        if not is_first and session_id != self.context.session_id:
             return self._refuse(request, "FAILED_UnknownSession", name, now)
         self._pending, self._silent_at = (request, row), None
         self._patience_at = now + PATIENCE_S
@@ -228,10 +233,12 @@ class Session(Generic[RequestT, ResponseT]):
         self, request: RequestT, now: float, *, is_last_call: bool = False
     ) -> Ask[RequestT]:
         waited_s = now - self._asked[1]
-        return Ask(request, self.context, self.plant, waited_s, is_last_call)
+        return Ask(
+            request, self.context, self.plant, self.state, waited_s, is_last_call
+        )
 
     def _end(self, ending: Ending, why: str) -> SessionOver:
-        self.state = DinState.ENDED
+        self.state = self._standard.ended
         self._pending = self._patience_at = self._silent_at = None
         self._waiting.clear()
         return SessionOver(ending, why)

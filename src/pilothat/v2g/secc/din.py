@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import inf
 from typing import TypeVar
 
 from pilothat.frozen import dataclass
 from pilothat.machine import Entropy
 from pilothat.plant import (
-    SAFE_V,
     CheckCable,
     Deliver,
-    EvLimits,
     LimitsSaid,
     PathPhase,
     PreCharge,
     RampDown,
     Wish,
 )
-from pilothat.power.limits import PRECHARGE_A, grant, is_precharged
+from pilothat.power.limits import PRECHARGE_A, grant
 from pilothat.v2g.messages import din
 from pilothat.v2g.messages.din import (
     DcEvErrorCode,
@@ -34,7 +31,9 @@ from pilothat.v2g.messages.din import (
 )
 from pilothat.v2g.plant import Ending, Learned, PlantState
 from pilothat.v2g.quirks import FIELD, Quirk
+from pilothat.v2g.secc import dc
 from pilothat.v2g.secc.base import Answer, Ask, Later, Session
+from pilothat.v2g.secc.dc import Verdict
 from pilothat.v2g.secc.din_answers import (
     CHARGE_SERVICE_ID,
     SCHEDULE_ID,
@@ -45,17 +44,14 @@ from pilothat.v2g.secc.din_answers import (
     payment_options,
     processing,
     refusal,
-    si_or,
     status,
     volts,
     watts,
 )
-from pilothat.v2g.secc.din_told import loop_told, parameters_told
-from pilothat.v2g.sequence import DIN_ROWS, table
+from pilothat.v2g.secc.told import loop_told, parameters_told
+from pilothat.v2g.sequence import DIN_ROWS, DinState, State, table
 
 AUTHORISATION_S = 55.0  # Ongoing at most; the car waits 60 s
-CABLE_CHECK_S = 38.0  # the car waits 40 s
-SESSION_ID_BYTES = 8
 
 DinAsk = Ask[din.Request]
 DinAnswer = Answer[din.Response]
@@ -84,6 +80,8 @@ class Din:
     """The standard, for ``Session`` to walk."""
 
     def __init__(self, settings: DinSettings, entropy: Entropy) -> None:
+        self.first: State = DinState.SETUP
+        self.ended: State = DinState.ENDED
         self.sequences = table(DIN_ROWS, settings.quirks)
         self._settings = settings
         self._entropy = entropy
@@ -133,9 +131,7 @@ class Din:
             response_code=ResponseCode.OK_NewSessionEstablished,
             evse_id=self._settings.evse_id,
         )
-        session_id = b"\0"
-        while not any(session_id):  # zero is what cars send when they have none
-            session_id = self._entropy(SESSION_ID_BYTES)
+        session_id = dc.new_session_id(self._entropy)
         return Answer(
             response,
             replace(ask.context, session_id=session_id, evcc_id=request.evcc_id),
@@ -148,7 +144,7 @@ class Din:
             return _power_off(ask)
         if (code := self._profile_fault(request, ask.plant)) is not None:
             return _failed(ask, code)
-        if not _is_precharged(ask):
+        if not dc.may_start(ask):
             return _failed(ask, ResponseCode.FAILED_PowerDeliveryNotApplied)
         return _power_response(ask, _Code.EVSE_Ready, ())
 
@@ -207,10 +203,10 @@ def _payment_selection(ask: DinAsk) -> DinAnswer:
 
 
 def _authentication(ask: DinAsk) -> DinAnswer:
-    is_late = ask.plant.is_authorised is None and ask.waited_s >= AUTHORISATION_S
-    if ask.plant.is_authorised is False or is_late or ask.plant.fault:
+    verdict = dc.authorisation(ask, AUTHORISATION_S)
+    if verdict is Verdict.REFUSED:
         return _failed(ask, ResponseCode.FAILED)
-    is_done = ask.plant.is_authorised is True
+    is_done = verdict is Verdict.DONE
     response = din.ContractAuthenticationRes(
         response_code=ResponseCode.OK, evse_processing=processing(is_done=is_done)
     )
@@ -225,13 +221,8 @@ def _parameters(ask: DinAsk) -> DinAnswer:
         return _failed(ask, ResponseCode.FAILED_WrongEnergyTransferType)
     if not isinstance(parameter, din.DcEvChargeParameter):
         return _failed(ask, ResponseCode.FAILED_WrongChargeParameter)
-    ev = EvLimits(
-        max_v=parameter.ev_maximum_voltage_limit.si,
-        max_a=parameter.ev_maximum_current_limit.si,
-        max_w=si_or(parameter.ev_maximum_power_limit, inf),
-    )
-    ratings = ask.plant.ratings
-    if ev.max_v <= ratings.min_v or ev.max_a <= ratings.min_a or ev.max_w < 0:
+    ev = dc.first_limits(parameter)
+    if not dc.is_plausible(ev, ask.plant.ratings):
         return _failed(ask, ResponseCode.FAILED_WrongChargeParameter)
     if ask.plant.fault:
         return _failed(ask, ResponseCode.FAILED)
@@ -246,14 +237,12 @@ def _parameters(ask: DinAsk) -> DinAnswer:
 
 
 def _cable_check(ask: DinAsk) -> DinAnswer | Later:
-    plant = ask.plant
-    if plant.fault or ask.waited_s >= CABLE_CHECK_S:
+    plant, verdict = ask.plant, dc.cable_check(ask)
+    if verdict is Verdict.REFUSED:
         return _failed(ask, ResponseCode.FAILED)
-    if not plant.pilot.wants_energy:
-        if not ask.is_last_call:
-            return Later()  # the car closes S2 within 1.5 s (DIN: CP state detection)
-        return _failed(ask, ResponseCode.FAILED)
-    is_done = plant.phase is PathPhase.ISOLATED
+    if verdict is Verdict.LATER:
+        return Later()
+    is_done = verdict is Verdict.DONE
     code = _Code.EVSE_Ready if is_done else _Code.EVSE_IsolationMonitoringActive
     response = din.CableCheckRes(
         response_code=ResponseCode.OK,
@@ -280,26 +269,11 @@ def _precharge(ask: DinAsk) -> DinAnswer:
     return Answer(response, context, (PreCharge(target_v if is_wanted else 0.0),))
 
 
-def _is_precharged(ask: DinAsk) -> bool:
-    target_v = ask.context.target_v
-    return (
-        ask.plant.fault is None
-        and target_v >= SAFE_V  # a car that asks for nothing has not precharged
-        and ask.plant.pilot.wants_energy
-        and ask.plant.phase is PathPhase.PRECHARGE
-        and is_precharged(ask.plant.outlet_v, target_v)
-    )
-
-
 def _power_off(ask: DinAsk) -> DinAnswer | Later:
-    """Answer when the current is gone: RAMPING is left below 1 A."""
-    if _is_delivering(ask.plant) and not ask.is_last_call:
+    """Answer when the current is gone."""
+    if dc.is_delivering(ask.plant) and not ask.is_last_call:
         return Later((RampDown(),))
     return _power_response(ask, _Code.EVSE_Shutdown, (RampDown(),))
-
-
-def _is_delivering(plant: PlantState) -> bool:
-    return plant.phase in (PathPhase.DELIVERING, PathPhase.RAMPING)
 
 
 def _power_response(
@@ -315,11 +289,7 @@ def _current_demand(ask: DinAsk) -> DinAnswer:
     request = _as(din.CurrentDemandReq, ask)
     if ask.plant.fault:
         return _failed(ask, ResponseCode.FAILED)
-    ev = EvLimits(
-        max_v=si_or(request.ev_maximum_voltage_limit, ask.context.ev.max_v),
-        max_a=si_or(request.ev_maximum_current_limit, ask.context.ev.max_a),
-        max_w=si_or(request.ev_maximum_power_limit, ask.context.ev.max_w),
-    )
+    ev = dc.limits(request, ask.context.ev)
     wish = Deliver(
         request.ev_target_voltage.si,
         request.ev_target_current.si if _may_flow(request.dc_ev_status) else 0.0,
@@ -354,7 +324,7 @@ def _may_flow(status: DcEvStatus) -> bool:
 
 
 def _session_stop(ask: DinAsk) -> DinAnswer | Later:
-    if _is_delivering(ask.plant) and not ask.is_last_call:
+    if dc.is_delivering(ask.plant) and not ask.is_last_call:
         return Later((RampDown(),))  # power off first
     return Answer(
         din.SessionStopRes(response_code=ResponseCode.OK),

@@ -233,11 +233,6 @@ def p_max_w(plant: PlantState) -> int:
     return min(round(plant.ratings.max_w), P_MAX_W)
 
 
-def si_or(value: PhysicalValue | None, default: float) -> float:
-    """Return a value in its unit, or the default where the car left it out."""
-    return default if value is None else value.si
-
-
 @lru_cache(maxsize=_KEPT)
 def volts(number: float) -> PhysicalValue:
     """Return a voltage in tenths, as far as they go."""

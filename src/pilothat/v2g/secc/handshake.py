@@ -23,6 +23,7 @@ class Served:
 
 
 DIN = Served("urn:din:70121:2012:MsgDef", 2, 0, "din")
+ISO2 = Served("urn:iso:15118:2:2013:MsgDef", 2, 0, "iso2")
 
 
 def negotiate(
