@@ -36,7 +36,9 @@ def quick_car() -> CarProfile:
         base,
         battery=replace(base.battery, soc_pct=79.995),
         car=replace(base.car, unplugs_after_s=0.5, wake_s=0.05),
-        din=replace(base.din, pace=replace(base.din.pace, repeat_s=0.3, loop_s=0.2)),
+        session=replace(
+            base.session, pace=replace(base.session.pace, repeat_s=0.3, loop_s=0.2)
+        ),
     )
 
 

@@ -55,10 +55,10 @@ from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp
 from pilothat.v2g.evcc import events as ev
 from pilothat.v2g.evcc.din import DinEvcc
-from pilothat.v2g.evcc.din_rules import has_begun
 from pilothat.v2g.evcc.handshake import DIN, Chosen, Handshake
 from pilothat.v2g.evcc.line import Line
 from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
+from pilothat.v2g.evcc.states import has_begun
 
 __all__ = [
     "Car",
@@ -362,7 +362,7 @@ class Car:
             self._fail(f"the station chose {namespace}, which this twin lacks", now)
             return
         self._line.protocol = "din"
-        settings = replace(self.profile.din, evcc_id=self.host_mac)
+        settings = replace(self.profile.session, evcc_id=self.host_mac)
         self._dialog = DinEvcc(settings)
         self._enter(Phase.SESSION, now)
         self._tell(ev.Connected(), now)

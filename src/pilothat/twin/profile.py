@@ -22,7 +22,7 @@ from pilothat.slac.settings import EvSlacSettings
 from pilothat.twin.battery import BatterySettings
 from pilothat.v2g.evcc.handshake import HandshakeSettings, Offer
 from pilothat.v2g.evcc.search import SearchSettings
-from pilothat.v2g.evcc.settings import DinSettings
+from pilothat.v2g.evcc.settings import SessionSettings
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -63,7 +63,7 @@ class CarProfile:
     )
     search: SearchSettings = field(default_factory=SearchSettings)
     handshake: HandshakeSettings = field(default_factory=HandshakeSettings)
-    din: DinSettings = field(default_factory=DinSettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
 
 
 NONE = "none"
@@ -131,7 +131,7 @@ class _Reader:
         if battery.empty_v >= battery.full_v:
             self.mistakes.append("[battery] empty_v must be less than full_v")
         handshake = self._section(base.handshake, "handshake", table)
-        din = base.din
+        session = base.session
         return replace(
             base,
             name=self._text("name", table, base.name),
@@ -141,13 +141,13 @@ class _Reader:
             slac=self._section(base.slac, "slac", table),
             search=self._section(base.search, "search", table),
             handshake=replace(handshake, offers=self._offers(table, handshake.offers)),
-            din=replace(
-                din,
-                timers=self._section(din.timers, "timers", table),
-                pace=self._section(din.pace, "pace", table),
-                vehicle=self._section(din.vehicle, "vehicle", table),
-                goal=self._section(din.goal, "goal", table),
-                habits=self._section(din.habits, "habits", table),
+            session=replace(
+                session,
+                timers=self._section(session.timers, "timers", table),
+                pace=self._section(session.pace, "pace", table),
+                vehicle=self._section(session.vehicle, "vehicle", table),
+                goal=self._section(session.goal, "goal", table),
+                habits=self._section(session.habits, "habits", table),
             ),
         )
 

@@ -22,8 +22,8 @@ from pilothat.twin.medium import MediumSettings
 from pilothat.twin.profile import CarProfile
 from pilothat.twin.stage import EV_MAC, WorldSettings
 from pilothat.twin.world import World
-from pilothat.v2g.evcc.din_rules import State
 from pilothat.v2g.evcc.events import Outcome
+from pilothat.v2g.evcc.states import State
 
 PLUG_AT_S = 1.0
 FAULTS_UNTIL_S = 20.0  # an honest session is over by then
@@ -69,7 +69,7 @@ class Report:
 
 def shortened(profile: CarProfile) -> CarProfile:
     """Return a car that is almost full."""
-    goal_pct = profile.din.goal.target_soc_pct
+    goal_pct = profile.session.goal.target_soc_pct
     battery = replace(
         profile.battery, capacity_wh=SHORT_WH, soc_pct=goal_pct - SHORT_SOC_PCT
     )

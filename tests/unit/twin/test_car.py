@@ -419,7 +419,7 @@ def test_rubbish_on_the_powerline_is_ignored(raw: bytes) -> None:
 @pytest.mark.parametrize("name", profile.names())
 def test_every_known_car_charges_at_an_honest_station(name: str) -> None:
     car = profile.builtin(name)
-    booth = plugged(quick(car, car.din.goal.target_soc_pct - 0.2))
+    booth = plugged(quick(car, car.session.goal.target_soc_pct - 0.2))
     assert booth.run(300.0, lambda: booth.car.phase is Phase.AWAY)
     assert booth.car.outcome is Outcome.CHARGED
 

@@ -91,12 +91,12 @@ def test_values_of_each_kind_are_read() -> None:
     assert car.car.unplugs_after_s is None
     assert car.car.tries == 7
     assert car.slac.run_id is RunIdStyle.MAC
-    assert car.din.vehicle.max_w is None
-    assert car.din.vehicle.whole_volts is True
-    assert car.din.habits.setup_session_id == b"\0"
-    assert car.din.habits.precharge_trust is Trust.BOTH
-    assert car.din.habits.doubt_s == 59
-    assert car.din.pace.grid_s == 0.22
+    assert car.session.vehicle.max_w is None
+    assert car.session.vehicle.whole_volts is True
+    assert car.session.habits.setup_session_id == b"\0"
+    assert car.session.habits.precharge_trust is Trust.BOTH
+    assert car.session.habits.doubt_s == 59
+    assert car.session.pace.grid_s == 0.22
 
 
 def test_fixed_octets_may_stand_for_a_style() -> None:
@@ -218,7 +218,7 @@ def bodies(said: Said) -> list[object]:
 def imitated(name: str) -> Said:
     """Return the same of the twin at a scripted station."""
     car = profile.builtin(name)
-    booth = Booth(quick(car, car.din.goal.target_soc_pct - 0.5))
+    booth = Booth(quick(car, car.session.goal.target_soc_pct - 0.5))
     booth.plug()
     assert booth.run(300.0, lambda: booth.car.phase is Phase.AWAY)
     return [
@@ -266,7 +266,7 @@ def test_a_profile_sends_the_same_elements_as_the_car(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_profile_thinks_as_long_as_the_car(name: str) -> None:
-    said, pace = recorded(name), profile.builtin(name).din.pace
+    said, pace = recorded(name), profile.builtin(name).session.pace
     assert pace.loop_s == pytest.approx(think_s(said, din.CurrentDemandReq), abs=0.01)
     assert pace.repeat_s == pytest.approx(think_s(said, din.CableCheckReq), abs=0.01)
     payment = think_s(said, din.ServicePaymentSelectionReq)

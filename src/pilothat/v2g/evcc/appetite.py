@@ -5,14 +5,14 @@ from __future__ import annotations
 from math import inf
 
 from pilothat.v2g.evcc.events import InletFact
-from pilothat.v2g.evcc.settings import DinSettings
-from pilothat.v2g.messages.din import PhysicalValue
+from pilothat.v2g.evcc.heard import Limits
+from pilothat.v2g.evcc.settings import SessionSettings
 
 
 class Appetite:
     """Ramp towards what battery, car and station allow."""
 
-    def __init__(self, settings: DinSettings) -> None:
+    def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
         self._station_a = inf
         self._station_w = inf
@@ -25,12 +25,17 @@ class Appetite:
         self._aimed_at = at
         self.target_a = self._settings.goal.start_a
 
-    def limit(self, max_a: PhysicalValue | None, max_w: PhysicalValue | None) -> None:
-        """Keep what the station can give now; None: it does not say."""
-        if max_a is not None:
-            self._station_a = max(max_a.si, 0.0)
-        if max_w is not None:
-            self._station_w = max(max_w.si, 0.0)
+    def limit(self, limits: Limits) -> None:
+        """Keep what the station can give now."""
+        if limits.max_a is not None:
+            self._station_a = max(limits.max_a, 0.0)
+        if limits.max_w is not None:
+            self._station_w = max(limits.max_w, 0.0)
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether the station gives nothing."""
+        return min(self._station_a, self._station_w) <= 0.0
 
     def aim(self, fact: InletFact, now: float, *, is_hungry: bool) -> None:
         """Move the target one step along its ramp; down when not hungry."""

@@ -14,7 +14,9 @@ class Grip:
         self.is_joined = False  # the contactor is closed
 
     def seize(self) -> tuple[Action, ...]:
-        """Lock the plug and ask for energy."""
+        """Lock the plug and ask for energy, where that is still to be done."""
+        if self._is_locked and self._is_s2_closed:
+            return ()
         self._is_locked = self._is_s2_closed = True
         return LockPlug(locked=True), SetS2(closed=True)
 
@@ -28,10 +30,14 @@ class Grip:
         was_closed, self._is_s2_closed = self._is_s2_closed, False
         return (SetS2(closed=False),) if was_closed else ()
 
+    def split(self) -> tuple[Action, ...]:
+        """Open the contactor, and go on asking for energy."""
+        was_joined, self.is_joined = self.is_joined, False
+        return (SetEvContactor(closed=False),) if was_joined else ()
+
     def part(self) -> tuple[Action, ...]:
         """Open the contactor, then S2."""
-        was_joined, self.is_joined = self.is_joined, False
-        return (*((SetEvContactor(closed=False),) if was_joined else ()), *self.warn())
+        return (*self.split(), *self.warn())
 
     def release(self) -> tuple[Action, ...]:
         """Let go of everything."""

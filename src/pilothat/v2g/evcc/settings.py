@@ -1,6 +1,6 @@
-"""What cars do differently in a DIN session: numbers and habits, no behaviour.
+"""What cars do differently in a session: numbers and habits, no behaviour.
 
-The defaults are an honest car that keeps to DIN SPEC 70121.
+The defaults are an honest car that keeps to DIN SPEC 70121 and ISO 15118-2.
 """
 
 from __future__ import annotations
@@ -12,21 +12,26 @@ from pilothat.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class DinTimers:
-    """How long the car waits (DIN SPEC 70121, table of EVCC timers)."""
+class Timers:
+    """How long the car waits (DIN SPEC 70121 and ISO 15118-2, EVCC timers).
+
+    slow_message_s:    for power delivery, ISO 15118-2 only
+    ready_to_charge_s: from the first message to power on, DIN only
+    """
 
     message_s: float = 2.0
+    slow_message_s: float = 5.0
     current_demand_s: float = 0.25
     ongoing_s: float = 60.0  # authentication and charge parameters, each
     cable_check_s: float = 40.0
     precharge_s: float = 7.0
-    ready_to_charge_s: float = 150.0  # from the first message to power on
+    ready_to_charge_s: float = 150.0
     open_s: float = 1.0  # our choice: current must be gone after power off
     ramp_down_s: float = 5.0  # our choice
 
 
 @dataclass(frozen=True, slots=True)
-class DinPace:
+class Pace:
     """How long the car thinks: from a response to its next request.
 
     change_s, repeat_s, loop_s: before another kind of request, before the same again,
@@ -45,8 +50,16 @@ class DinPace:
     before_loop_s: float = 0.3
 
 
+class TimeUnit(Enum):
+    """In what a car tells the time that is left; most say seconds."""
+
+    S = 1
+    M = 60
+    H = 3600
+
+
 @dataclass(frozen=True, slots=True)
-class DinVehicle:
+class Vehicle:
     """What the car tells about itself. None: it does not send the element.
 
     energy_request_wh: a fixed number; None: what is missing in the battery, if it
@@ -67,6 +80,7 @@ class DinVehicle:
     sends_bulk_complete: bool = True
     sends_time_to_full: bool = True
     sends_time_to_bulk: bool = False
+    time_unit: TimeUnit = TimeUnit.S
     sends_loop_limits: bool = True
     sends_profile: bool = True
     is_always_ready: bool = False
@@ -108,7 +122,7 @@ class Trust(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class DinHabits:
+class Habits:
     """Where cars differ (captures/INDEX.md, quirks).
 
     setup_session_id:  in the header of SessionSetupReq
@@ -117,6 +131,11 @@ class DinHabits:
                        Ready, then power off; None: ask on until the timer ends
     welding_min/max:   number of WeldingDetectionReq; 0 skips
     mismatch_s:        patience with a reported current that is not the measured one
+    first_precharge_v: target of the first PreChargeReq only; None: as of the others
+    extra_authorisations: requests after the station has finished the authorisation
+    refuses_zero_limits:  leaves a station that states 0 A or 0 W as its maximum
+    nothing_s:         patience in the loop with a station that gives nothing
+    stops_from_loop:   says SessionStop in the loop, without power off
     """
 
     setup_session_id: bytes = bytes(8)
@@ -138,15 +157,81 @@ class DinHabits:
     welding_max: int = 10
     welding_below_v: float = 60.0
     says_goodbye_after_failed: bool = True
+    first_precharge_v: float | None = None
+    extra_authorisations: int = 0
+    refuses_zero_limits: bool = False
+    nothing_s: float | None = None
+    stops_from_loop: bool = False
+
+
+class Energy(Enum):
+    """How energy goes into the car."""
+
+    DC = "dc"
+    AC = "ac"
+
+
+class DcMode(Enum):
+    """The DC ways of ISO 15118-2, by their names on the wire."""
+
+    DC_core = 0
+    DC_extended = 1
+    DC_combo_core = 2
+    DC_unique = 3
 
 
 @dataclass(frozen=True, slots=True)
-class DinSettings:
-    """One car in a DIN session. evcc_id: usually its MAC."""
+class Iso2Habits:
+    """What a car does in a session of ISO 15118-2 beyond one of DIN.
+
+    max_entries:        of a schedule; None: it does not say
+    departure_s:        from the parameters on; None: it does not say
+    profile_w:          what it says it will draw; None: what the schedule allows
+    obeys_renegotiation: when the station asks for new terms
+    renegotiates_after_s: it asks itself, once, so long after power on
+    pauses_after_s:     it pauses, once, so long after power on
+    pause_s:            so long it sleeps then
+    """
+
+    energy: Energy = Energy.DC
+    dc_mode: DcMode = DcMode.DC_extended
+    max_entries: int | None = None
+    departure_s: int | None = None
+    profile_w: float | None = None
+    obeys_renegotiation: bool = True
+    renegotiates_after_s: float | None = None
+    pauses_after_s: float | None = None
+    pause_s: float = 60.0
+    welds_before_pause: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AcVehicle:
+    """The on-board charger. Currents for each phase.
+
+    wanted_wh: a fixed amount; None: what is missing in the battery to its goal
+    min_w:     it leaves a station whose schedule allows less
+    opens_s2_first: goes to B before it asks for power off
+    """
+
+    phases: int = 1
+    max_v: float = 260.0
+    max_a: float = 16.0
+    min_a: float = 6.0
+    wanted_wh: float | None = None
+    min_w: float | None = None
+    opens_s2_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """One car in a session. evcc_id: usually its MAC."""
 
     evcc_id: bytes = bytes(6)
-    timers: DinTimers = field(default_factory=DinTimers)
-    pace: DinPace = field(default_factory=DinPace)
-    vehicle: DinVehicle = field(default_factory=DinVehicle)
+    timers: Timers = field(default_factory=Timers)
+    pace: Pace = field(default_factory=Pace)
+    vehicle: Vehicle = field(default_factory=Vehicle)
     goal: ChargeGoal = field(default_factory=ChargeGoal)
-    habits: DinHabits = field(default_factory=DinHabits)
+    habits: Habits = field(default_factory=Habits)
+    iso2: Iso2Habits = field(default_factory=Iso2Habits)
+    ac: AcVehicle = field(default_factory=AcVehicle)

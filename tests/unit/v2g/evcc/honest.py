@@ -21,7 +21,7 @@ from pilothat.v2g.evcc.events import (
     SessionEnded,
     SetEvContactor,
 )
-from pilothat.v2g.evcc.settings import DinSettings
+from pilothat.v2g.evcc.settings import SessionSettings
 from pilothat.v2g.messages import din
 
 SESSION_ID = bytes.fromhex("a1a2a3a4a5a6a7a8")
@@ -158,7 +158,7 @@ class Station:
 class Road:
     """Car and station in one virtual time. ``log`` holds (time, action)."""
 
-    settings: DinSettings = field(default_factory=DinSettings)
+    settings: SessionSettings = field(default_factory=SessionSettings)
     station: Station = field(default_factory=Station)
     latency_s: float = 0.02
     now: float = 0.0

@@ -20,7 +20,6 @@ from tests.unit.v2g.evcc.honest import (
     volts,
 )
 
-from pilothat.v2g.evcc.din_rules import State
 from pilothat.v2g.evcc.events import (
     Action,
     Disconnect,
@@ -35,7 +34,8 @@ from pilothat.v2g.evcc.events import (
     SetS2,
     StopWish,
 )
-from pilothat.v2g.evcc.settings import DinSettings
+from pilothat.v2g.evcc.settings import SessionSettings
+from pilothat.v2g.evcc.states import State
 from pilothat.v2g.messages import din
 
 WAY_IN = [
@@ -260,8 +260,8 @@ def test_slow_authorisation_and_parameters_end_at_ready_to_charge() -> None:
 
     station.special["ContractAuthentication"] = wait_140_s
     station.special["ChargeParameterDiscovery"] = lambda: parameters(ONGOING)
-    timers = replace(DinSettings().timers, ready_to_charge_s=100.0)
-    road = Road(replace(DinSettings(), timers=timers), station)
+    timers = replace(SessionSettings().timers, ready_to_charge_s=100.0)
+    road = Road(replace(SessionSettings(), timers=timers), station)
     road.run()
     assert road.now == pytest.approx(100.0, abs=0.3)
     assert road.ending.reason == "not ready to charge in time"

@@ -15,30 +15,30 @@ from tests.unit.v2g.evcc.honest import (
     volts,
 )
 
-from pilothat.v2g.evcc.din_rules import State
 from pilothat.v2g.evcc.events import Outcome, SendRequest, SetEvContactor, StopWish
 from pilothat.v2g.evcc.settings import (
     ChargeGoal,
-    DinHabits,
-    DinPace,
-    DinSettings,
-    DinTimers,
-    DinVehicle,
+    Habits,
+    Pace,
+    SessionSettings,
+    Timers,
     Trust,
+    Vehicle,
 )
+from pilothat.v2g.evcc.states import State
 from pilothat.v2g.messages import din
 
 Code = din.DcEvseStatusCode
 NOT_READY = status(Code.EVSE_NotReady, isolation=None)
 
 
-def with_habits(habits: DinHabits, station: Station | None = None) -> Road:
-    settings = replace(DinSettings(), habits=habits)
+def with_habits(habits: Habits, station: Station | None = None) -> Road:
+    settings = replace(SessionSettings(), habits=habits)
     return Road(settings, station or Station())
 
 
-def with_vehicle(vehicle: DinVehicle) -> Road:
-    return Road(replace(DinSettings(), vehicle=vehicle))
+def with_vehicle(vehicle: Vehicle) -> Road:
+    return Road(replace(SessionSettings(), vehicle=vehicle))
 
 
 def unsure_station() -> Station:
@@ -69,7 +69,7 @@ def demand_of(road: Road, count: int = 5) -> din.CurrentDemandReq:
 
 @pytest.mark.parametrize("session_id", [bytes(8), b"\0"])
 def test_the_session_id_of_the_first_request(session_id: bytes) -> None:
-    road = with_habits(DinHabits(setup_session_id=session_id))
+    road = with_habits(Habits(setup_session_id=session_id))
     road.run_to("SessionSetup")
     sent = road.log[-1][1]
     assert isinstance(sent, SendRequest)
@@ -78,7 +78,7 @@ def test_the_session_id_of_the_first_request(session_id: bytes) -> None:
 
 
 def test_a_car_may_turn_the_power_off_right_after_authentication() -> None:
-    road = with_habits(DinHabits(aborts_after_auth=True))
+    road = with_habits(Habits(aborts_after_auth=True))
     road.run()
     assert road.requests()[3:] == [
         "ContractAuthentication",
@@ -88,7 +88,7 @@ def test_a_car_may_turn_the_power_off_right_after_authentication() -> None:
 
 
 def test_an_unsure_cable_check_is_asked_again_for_forty_seconds() -> None:
-    road = with_habits(DinHabits(), unsure_station())
+    road = with_habits(Habits(), unsure_station())
     road.run()
     times = road.times("CableCheck")
     assert times[-1] - times[0] == pytest.approx(40.0, abs=0.6)
@@ -96,13 +96,13 @@ def test_an_unsure_cable_check_is_asked_again_for_forty_seconds() -> None:
 
 
 def test_a_car_may_not_mind_an_unsure_cable_check() -> None:
-    road = with_habits(DinHabits(needs_valid_cable_check=False), unsure_station())
+    road = with_habits(Habits(needs_valid_cable_check=False), unsure_station())
     road.run_to("CurrentDemand")
     assert road.requests().count("CableCheck") == 1
 
 
 def test_a_car_may_brood_for_a_minute_and_then_turn_off() -> None:
-    road = with_habits(DinHabits(doubt_s=59.5), unsure_station())
+    road = with_habits(Habits(doubt_s=59.5), unsure_station())
     road.run()
     (asked,), (off,) = road.times("CableCheck"), road.times("PowerDelivery")
     assert off - asked == pytest.approx(59.5, abs=0.2)
@@ -111,7 +111,7 @@ def test_a_car_may_brood_for_a_minute_and_then_turn_off() -> None:
 
 @pytest.mark.parametrize("target_a", [0.0, 1.0, 2.0])
 def test_the_current_of_the_precharge(target_a: float) -> None:
-    road = with_habits(DinHabits(precharge_a=target_a))
+    road = with_habits(Habits(precharge_a=target_a))
     road.run_to("PreCharge")
     request = first(road, din.PreChargeReq)
     assert isinstance(request, din.PreChargeReq)
@@ -134,14 +134,14 @@ def test_the_current_of_the_precharge(target_a: float) -> None:
 def test_whose_voltage_ends_the_precharge(
     trust: Trust, reported_v: float, measured_v: float, *, goes_on: bool
 ) -> None:
-    road = with_habits(DinHabits(precharge_trust=trust), Station(reported_v=reported_v))
+    road = with_habits(Habits(precharge_trust=trust), Station(reported_v=reported_v))
     road.measure(voltage_v=measured_v)
     road.run(lambda: road.now > 30 or road.car.state is State.CHARGING)
     assert (SetEvContactor(closed=True) in road.actions()) is goes_on
 
 
 def test_a_car_may_count_its_precharge_requests() -> None:
-    road = with_habits(DinHabits(precharge_max=5))
+    road = with_habits(Habits(precharge_max=5))
     road.measure(voltage_v=0.0)
     road.run()
     assert road.requests().count("PreCharge") == 5
@@ -150,9 +150,9 @@ def test_a_car_may_count_its_precharge_requests() -> None:
 
 def test_a_car_may_leave_straight_out_of_the_precharge_after_its_own_time() -> None:
     settings = replace(
-        DinSettings(),
-        habits=DinHabits(leaves_precharge_by_power_off=False),
-        timers=DinTimers(precharge_s=12.0),
+        SessionSettings(),
+        habits=Habits(leaves_precharge_by_power_off=False),
+        timers=Timers(precharge_s=12.0),
     )
     road = Road(settings)
     road.measure(voltage_v=0.0)
@@ -163,7 +163,7 @@ def test_a_car_may_leave_straight_out_of_the_precharge_after_its_own_time() -> N
 
 
 def test_a_car_may_skip_welding_detection() -> None:
-    road = with_habits(DinHabits(welding_max=0))
+    road = with_habits(Habits(welding_max=0))
     road.run_to("CurrentDemand", 5)
     road.tell(StopWish("enough"))
     road.run()
@@ -176,7 +176,7 @@ def test_a_car_may_weld_twice_whatever_it_hears(left_v: float) -> None:
         response_code=OK, dc_evse_status=status(), evse_present_voltage=volts(left_v)
     )
     station = Station(special={"WeldingDetection": lambda: heard})
-    road = with_habits(DinHabits(welding_min=2, welding_max=2), station)
+    road = with_habits(Habits(welding_min=2, welding_max=2), station)
     road.run_to("CurrentDemand", 5)
     road.tell(StopWish("enough"))
     road.run()
@@ -189,7 +189,7 @@ def test_a_car_may_weld_twice_whatever_it_hears(left_v: float) -> None:
 
 @pytest.mark.parametrize("ramps", [False, True], ids=["at once", "by a ramp"])
 def test_a_station_stop_is_answered_at_once_or_by_a_ramp(*, ramps: bool) -> None:
-    road = with_habits(DinHabits(ramps_on_station_stop=ramps))
+    road = with_habits(Habits(ramps_on_station_stop=ramps))
     road.run_to("CurrentDemand", 30)
     road.station.evse = status(Code.EVSE_Shutdown)
     road.run(lambda: road.car.state in (State.RAMP_DOWN, State.POWER_OFF))
@@ -200,7 +200,7 @@ def test_a_station_stop_is_answered_at_once_or_by_a_ramp(*, ramps: bool) -> None
 
 
 def test_a_car_may_ignore_not_ready_and_stop_charging_in_the_loop() -> None:
-    habits = DinHabits(obeys_not_ready=False, obeys_stop_notification=False)
+    habits = Habits(obeys_not_ready=False, obeys_stop_notification=False)
     evse = status(Code.EVSE_NotReady, notification=din.EvseNotification.StopCharging)
     road = with_habits(habits)
     road.run_to("CurrentDemand", 5)
@@ -215,7 +215,7 @@ def test_a_car_may_ignore_not_ready_and_stop_charging_in_the_loop() -> None:
 def test_patience_with_a_current_that_is_not_the_measured_one(
     mismatch_s: float | None, *, goes_on: bool
 ) -> None:
-    road = with_habits(DinHabits(mismatch_s=mismatch_s))
+    road = with_habits(Habits(mismatch_s=mismatch_s))
     road.follows = False
     road.run_to("CurrentDemand")
     began = road.now
@@ -226,7 +226,7 @@ def test_patience_with_a_current_that_is_not_the_measured_one(
 
 
 def test_a_lost_patience_is_told_and_ends_without_welding_detection() -> None:
-    road = with_habits(DinHabits(mismatch_s=5.0))
+    road = with_habits(Habits(mismatch_s=5.0))
     road.follows = False
     reports = current(status(), 350.0, 10.0)
     road.station.special["CurrentDemand"] = lambda: reports
@@ -242,7 +242,7 @@ def test_a_lost_patience_is_told_and_ends_without_welding_detection() -> None:
 
 
 def test_a_current_that_matches_again_restores_the_patience() -> None:
-    road = with_habits(DinHabits(mismatch_s=5.0))
+    road = with_habits(Habits(mismatch_s=5.0))
     road.follows = False
     wrong = current(status(), 350.0, 10.0)
     right = current(status(), 350.0, 0.0)
@@ -262,7 +262,7 @@ def test_a_car_may_say_nothing_after_a_failed_code() -> None:
         evse_processing=FINISHED,
     )
     road = with_habits(
-        DinHabits(says_goodbye_after_failed=False),
+        Habits(says_goodbye_after_failed=False),
         Station(special={"CableCheck": lambda: failed}),
     )
     road.run()
@@ -271,8 +271,8 @@ def test_a_car_may_say_nothing_after_a_failed_code() -> None:
 
 
 def test_think_times_differ_for_a_new_request_and_the_same_again() -> None:
-    pace = DinPace(change_s=0.25, repeat_s=0.08, loop_s=0.12)
-    road = Road(replace(DinSettings(), pace=pace))
+    pace = Pace(change_s=0.25, repeat_s=0.08, loop_s=0.12)
+    road = Road(replace(SessionSettings(), pace=pace))
     road.measure(voltage_v=0.0)
     road.run_to("PreCharge", 3)
     (payment,), (auth,) = (
@@ -292,8 +292,8 @@ def test_think_times_differ_for_a_new_request_and_the_same_again() -> None:
 def test_a_grid_hides_the_stations_latency_until_it_is_too_long(
     latency_s: float, period_s: float
 ) -> None:
-    pace = DinPace(loop_s=0.1, grid_s=0.22)
-    road = Road(replace(DinSettings(), pace=pace), latency_s=latency_s)
+    pace = Pace(loop_s=0.1, grid_s=0.22)
+    road = Road(replace(SessionSettings(), pace=pace), latency_s=latency_s)
     road.run_to("CurrentDemand", 5)
     times = road.times("CurrentDemand")
     assert times[4] - times[3] == pytest.approx(period_s)
@@ -302,21 +302,19 @@ def test_a_grid_hides_the_stations_latency_until_it_is_too_long(
 @pytest.mark.parametrize(
     ("vehicle", "present"),
     [
-        (DinVehicle(), (True, True, True, True, True)),
+        (Vehicle(), (True, True, True, True, True)),
         (
-            DinVehicle(
-                max_w=None, capacity_wh=None, full_soc_pct=None, bulk_soc_pct=None
-            ),
+            Vehicle(max_w=None, capacity_wh=None, full_soc_pct=None, bulk_soc_pct=None),
             (False, False, False, False, False),
         ),
         (
-            DinVehicle(capacity_wh=None, energy_request_wh=5300),
+            Vehicle(capacity_wh=None, energy_request_wh=5300),
             (True, False, True, True, True),
         ),
     ],
 )
 def test_charge_parameters_carry_what_the_car_tells(
-    vehicle: DinVehicle, present: tuple[bool, ...]
+    vehicle: Vehicle, present: tuple[bool, ...]
 ) -> None:
     told = parameters_of(with_vehicle(vehicle))
     assert present == (
@@ -329,29 +327,29 @@ def test_charge_parameters_carry_what_the_car_tells(
 
 
 def test_the_energy_request_is_what_is_missing() -> None:
-    told = parameters_of(with_vehicle(DinVehicle(capacity_wh=28_000)))
+    told = parameters_of(with_vehicle(Vehicle(capacity_wh=28_000)))
     assert told.ev_energy_request is not None
     assert told.ev_energy_request.si == 28_000 * 0.6
 
 
 @pytest.mark.parametrize("flags", [True, False])
 def test_conditioning_flags_come_and_go(*, flags: bool) -> None:
-    told = parameters_of(with_vehicle(DinVehicle(sends_conditioning=flags)))
+    told = parameters_of(with_vehicle(Vehicle(sends_conditioning=flags)))
     assert (told.dc_ev_status.ev_cabin_conditioning is not None) is flags
     assert (told.dc_ev_status.ev_ress_conditioning is not None) is flags
 
 
 def test_a_car_may_be_ready_from_the_start() -> None:
     assert not parameters_of(Road()).dc_ev_status.ev_ready
-    road = with_vehicle(DinVehicle(is_always_ready=True))
+    road = with_vehicle(Vehicle(is_always_ready=True))
     assert parameters_of(road).dc_ev_status.ev_ready
 
 
 def test_optional_fields_of_the_loop_come_and_go() -> None:
-    full = demand_of(with_vehicle(DinVehicle(sends_time_to_bulk=True)))
+    full = demand_of(with_vehicle(Vehicle(sends_time_to_bulk=True)))
     bare = demand_of(
         with_vehicle(
-            DinVehicle(
+            Vehicle(
                 sends_bulk_complete=False,
                 sends_time_to_full=False,
                 sends_loop_limits=False,
@@ -372,8 +370,8 @@ def test_optional_fields_of_the_loop_come_and_go() -> None:
 
 def test_a_car_may_lower_its_limits_to_what_it_takes() -> None:
     settings = replace(
-        DinSettings(),
-        habits=DinHabits(lowers_limits=True),
+        SessionSettings(),
+        habits=Habits(lowers_limits=True),
         goal=ChargeGoal(current_a=26.0, target_v=423.0),
     )
     demand = demand_of(Road(settings))
@@ -384,7 +382,7 @@ def test_a_car_may_lower_its_limits_to_what_it_takes() -> None:
 
 
 def test_a_car_may_send_whole_volts_and_no_service_category() -> None:
-    road = with_vehicle(DinVehicle(whole_volts=True, asks_category=False))
+    road = with_vehicle(Vehicle(whole_volts=True, asks_category=False))
     road.measure(battery_v=350.4)
     road.run_to("PreCharge")
     request = first(road, din.PreChargeReq)
@@ -400,7 +398,7 @@ def test_a_car_may_send_whole_volts_and_no_service_category() -> None:
 
 @pytest.mark.parametrize("sends", [True, False])
 def test_the_charging_profile_comes_and_goes(*, sends: bool) -> None:
-    road = with_vehicle(DinVehicle(sends_profile=sends))
+    road = with_vehicle(Vehicle(sends_profile=sends))
     road.run_to("PowerDelivery")
     request = first(road, din.PowerDeliveryReq)
     assert isinstance(request, din.PowerDeliveryReq)
@@ -413,7 +411,7 @@ def test_the_charging_profile_comes_and_goes(*, sends: bool) -> None:
 )
 def test_the_ramp_and_its_first_step(ramp_a_per_s: float, targets: list[float]) -> None:
     goal = ChargeGoal(start_a=1.0, ramp_up_a_per_s=ramp_a_per_s)
-    road = Road(replace(DinSettings(), goal=goal))
+    road = Road(replace(SessionSettings(), goal=goal))
     road.run_to("CurrentDemand", 4)
     assert [
         body.ev_target_current.si
