@@ -54,10 +54,11 @@ from pilothat.twin.circuit import CarPilot
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp
 from pilothat.v2g.evcc import events as ev
-from pilothat.v2g.evcc.din import DinEvcc
-from pilothat.v2g.evcc.handshake import DIN, Chosen, Handshake
+from pilothat.v2g.evcc.handshake import Chosen, Handshake
 from pilothat.v2g.evcc.line import Line
+from pilothat.v2g.evcc.protocols import speech
 from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
+from pilothat.v2g.evcc.session import Session
 from pilothat.v2g.evcc.states import has_begun
 
 __all__ = [
@@ -97,7 +98,7 @@ class Car:
         self._slac = EvSlac(host_mac, profile.slac, entropy)
         self._modem = Modem(host_mac, profile.modem, entropy)
         self._search = Search(profile.search)
-        self._dialog: Handshake | DinEvcc | None = None
+        self._dialog: Handshake | Session | None = None
         self._line = Line()
         self._connection: int | None = None
         self._deadline: float | None = None  # of the phase
@@ -135,7 +136,7 @@ class Car:
     @property
     def phase_text(self) -> str:
         """The phase as a person reads it; within a session, its state."""
-        if self.phase is Phase.SESSION and isinstance(self._dialog, DinEvcc):
+        if self.phase is Phase.SESSION and isinstance(self._dialog, Session):
             return self._dialog.state.value
         return self.phase.value
 
@@ -209,7 +210,7 @@ class Car:
         text = self.phase_text
         if not self._journal or self._journal[-1].phase != text:
             self._journal.append(PhaseEntry(now, text))
-        if isinstance(self._dialog, DinEvcc) and has_begun(self._dialog.state):
+        if isinstance(self._dialog, Session) and has_begun(self._dialog.state):
             self._setup_by = None
         actions, self._out = tuple(self._out), []
         return actions
@@ -358,12 +359,11 @@ class Car:
 
     def _begin(self, namespace: str, now: float) -> None:
         """Start the session the handshake has chosen."""
-        if namespace != DIN:
+        begun = speech(namespace, replace(self.profile.session, evcc_id=self.host_mac))
+        if begun is None:
             self._fail(f"the station chose {namespace}, which this twin lacks", now)
             return
-        self._line.protocol = "din"
-        settings = replace(self.profile.session, evcc_id=self.host_mac)
-        self._dialog = DinEvcc(settings)
+        self._line.protocol, self._dialog = begun.codec, begun.session
         self._enter(Phase.SESSION, now)
         self._tell(ev.Connected(), now)
 

@@ -20,7 +20,12 @@ from pilothat.frozen import dataclass
 from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import EvSlacSettings
 from pilothat.twin.battery import BatterySettings
-from pilothat.v2g.evcc.handshake import HandshakeSettings, Offer
+from pilothat.v2g.evcc.handshake import (
+    NAMESPACES,
+    HandshakeSettings,
+    Offer,
+    offers_of,
+)
 from pilothat.v2g.evcc.search import SearchSettings
 from pilothat.v2g.evcc.settings import SessionSettings
 
@@ -72,6 +77,10 @@ _FOLDER = files("pilothat.twin") / "profiles"
 _RANGES: Sequence[tuple[str, float, float]] = (  # by unit; the first that fits counts
     ("_a_per_s", 0.1, 10_000),
     ("_pct", 0, 100),
+    ("first_precharge_v", -1000, 1000),
+    ("profile_w", -1_000_000, 1_000_000),
+    ("departure_s", 0, 0xFFFF_FFFF),
+    ("max_entries", 0, 0xFFFF),
     ("_ohm", 0.001, 10),
     ("_wh", 0, 300_000),
     ("_w", 0, 1_000_000),
@@ -83,8 +92,8 @@ _RANGES: Sequence[tuple[str, float, float]] = (  # by unit; the first that fits 
     ("", 0, 1000),  # everything that is counted
 )
 _SECTIONS = ("car", "battery", "slac", "search", "handshake")
-_DIN_SECTIONS = ("timers", "pace", "vehicle", "goal", "habits")
-_TOP = ("name", "about", "offers", *_SECTIONS, *_DIN_SECTIONS)
+_SESSION_SECTIONS = ("timers", "pace", "vehicle", "goal", "habits", "iso2", "ac")
+_TOP = ("name", "about", "offers", "protocols", *_SECTIONS, *_SESSION_SECTIONS)
 _Settings = TypeVar("_Settings", bound="DataclassInstance")
 
 
@@ -131,7 +140,6 @@ class _Reader:
         if battery.empty_v >= battery.full_v:
             self.mistakes.append("[battery] empty_v must be less than full_v")
         handshake = self._section(base.handshake, "handshake", table)
-        session = base.session
         return replace(
             base,
             name=self._text("name", table, base.name),
@@ -141,14 +149,21 @@ class _Reader:
             slac=self._section(base.slac, "slac", table),
             search=self._section(base.search, "search", table),
             handshake=replace(handshake, offers=self._offers(table, handshake.offers)),
-            session=replace(
-                session,
-                timers=self._section(session.timers, "timers", table),
-                pace=self._section(session.pace, "pace", table),
-                vehicle=self._section(session.vehicle, "vehicle", table),
-                goal=self._section(session.goal, "goal", table),
-                habits=self._section(session.habits, "habits", table),
-            ),
+            session=self._session(base.session, table),
+        )
+
+    def _session(
+        self, base: SessionSettings, table: Mapping[str, object]
+    ) -> SessionSettings:
+        return replace(
+            base,
+            timers=self._section(base.timers, "timers", table),
+            pace=self._section(base.pace, "pace", table),
+            vehicle=self._section(base.vehicle, "vehicle", table),
+            goal=self._section(base.goal, "goal", table),
+            habits=self._section(base.habits, "habits", table),
+            iso2=self._section(base.iso2, "iso2", table),
+            ac=self._section(base.ac, "ac", table),
         )
 
     def _text(self, key: str, table: Mapping[str, object], default: str) -> str:
@@ -163,11 +178,25 @@ class _Reader:
     ) -> tuple[Offer, ...]:
         rows = table.get("offers")
         if rows is None:
-            return default
+            return self._protocols(table, default)
+        if "protocols" in table:
+            self.mistakes.append("give protocols or [[offers]], not both")
         if not isinstance(rows, list) or not 1 <= len(rows) <= 20:
             self.mistakes.append("[[offers]] must be 1..20 tables")
             return default
         return tuple(self._fill(default[0], "[[offers]]", row) for row in rows)
+
+    def _protocols(
+        self, table: Mapping[str, object], default: tuple[Offer, ...]
+    ) -> tuple[Offer, ...]:
+        names = table.get("protocols")
+        if names is None:
+            return default
+        if not isinstance(names, list) or not _are_known(names):
+            known = ", ".join(NAMESPACES)
+            self.mistakes.append(f"protocols = {names!r} must be a list of {known}")
+            return default
+        return offers_of(names)
 
     def _section(
         self, default: _Settings, name: str, table: Mapping[str, object]
@@ -219,6 +248,11 @@ class _Reader:
             if not low <= value <= high:
                 self.mistakes.append(f"{at} = {value} is outside {low}..{high}")
         return value
+
+
+def _are_known(names: Sequence[object]) -> bool:
+    """Whether these are protocols, at least one, each once."""
+    return bool(names) and len({*names}) == len(names) and {*names} <= {*NAMESPACES}
 
 
 def _convert(kind: type, raw: object) -> object | None:

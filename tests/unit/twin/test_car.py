@@ -26,7 +26,7 @@ from pilothat.twin.circuit import CarPilot
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp
 from pilothat.v2g.evcc.events import Outcome, PilotSeen, StopWish
-from pilothat.v2g.evcc.handshake import DIN_ONLY, ISO_2, HandshakeSettings, Offer
+from pilothat.v2g.evcc.handshake import DIN_ONLY, HandshakeSettings, Offer
 from pilothat.v2g.evcc.search import SearchSettings
 from pilothat.v2g.messages import din
 
@@ -214,12 +214,12 @@ def test_no_charger_on_the_powerline_ends_the_matching() -> None:
 
 
 def test_a_protocol_the_twin_lacks_is_hung_up_on() -> None:
-    offers = (*DIN_ONLY, Offer(ISO_2, schema_id=0, priority=2))
+    offers = (*DIN_ONLY, Offer("urn:maker", schema_id=0, priority=2))
     booth = Booth(replace(GENERIC, handshake=HandshakeSettings(offers=offers)))
-    booth.namespace = ISO_2
+    booth.namespace = "urn:maker"
     booth.plug()
     assert booth.run(60.0, lambda: is_over(booth))
-    assert ISO_2 in booth.car.reason
+    assert "urn:maker" in booth.car.reason
     assert len(booth.closed()) == 1
 
 

@@ -31,6 +31,7 @@ KNOWN = (
     "audi_q4",
     "generic",
     "ioniq28",
+    "iso2",
     "polestar2",
     "taycan",
     "tesla_model3",

@@ -84,10 +84,8 @@ class DcSession(Session):
             reason = f"{gap_v:.0f} V across the open contactor"
             ending = Ending(Outcome.ABORTED, reason, Complaint.VOLTAGE)
             return self._leave(ending, now)
-        self._ready_by = None
-        self._enter(State.CHARGING, now, self._settings.pace.before_loop_s)
         self._appetite.start(now + self._settings.pace.before_loop_s)
-        return self._grip.join()
+        return self._start(now)
 
     # --- the loop
 
@@ -99,7 +97,7 @@ class DcSession(Session):
         if self._fact.soc_pct >= self._settings.goal.target_soc_pct:
             self._view = replace(self._view, is_complete=True)
             return self._leave(Ending(Outcome.CHARGED, "the goal is reached"), now)
-        return self._again(now, self._settings.pace.loop_s)
+        return self._go_on(heard, now)
 
     def _complaint(self, output: Output, now: float) -> Ending | None:
         """Take what the station delivers; tell where it is not enough or not true."""

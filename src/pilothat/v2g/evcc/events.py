@@ -103,6 +103,7 @@ class Outcome(Enum):
 
     CHARGED = "charged"  # the goal is reached
     STOPPED = "stopped"  # in order, by station or driver
+    PAUSED = "paused"  # to be joined again
     REFUSED = "refused"  # the station said no
     ABORTED = "aborted"  # something broke, or took too long
 

@@ -5,7 +5,7 @@ The car lists what it speaks; the station takes one entry by its schema id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
 from pilothat.frozen import dataclass
@@ -44,7 +44,18 @@ class Offer:
     minor: int = 0
 
 
-DIN_ONLY = (Offer(DIN, schema_id=1, priority=1),)
+NAMESPACES: Mapping[str, str] = {"din": DIN, "iso2": ISO_2}
+
+
+def offers_of(names: Sequence[str]) -> tuple[Offer, ...]:
+    """Return offers of protocols, best first. Raises KeyError for an unknown one."""
+    return tuple(
+        Offer(NAMESPACES[name], schema_id=place, priority=place)
+        for place, name in enumerate(names, 1)
+    )
+
+
+DIN_ONLY = offers_of(["din"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Session(ABC):
         self._ending: Ending | None = None
         self._grip = Grip()
         self._finished = 0  # authorisations asked for after the last one
+        self._charging_since: float | None = None  # since power was first on
         self._takes = self._table()
 
     def _table(self) -> dict[State, Take]:
@@ -219,9 +220,11 @@ class Session(ABC):
         return self._takes[self.state](heard, now)
 
     def _refused(self, code: str, now: float) -> Sequence[Action]:
-        if self.state is State.GOODBYE:
-            return self._finish()
         reason = f"{self.state.value}: the station said {code}"
+        if self.state is State.GOODBYE:
+            if self._ending is not None and self._ending.pauses:
+                self._ending = Ending(Outcome.REFUSED, reason)
+            return self._finish()
         ending = self._ending or Ending(Outcome.REFUSED, reason)
         is_lost = not self._settings.habits.says_goodbye_after_failed
         self._ending = replace(ending, welds=False, is_lost=is_lost, pauses=False)
@@ -281,6 +284,18 @@ class Session(ABC):
     def _agree(self, terms: Terms, now: float) -> Sequence[Action]:
         """Take the station's limits, and go on towards power."""
 
+    def _start(self, now: float) -> Sequence[Action]:
+        """Begin to charge: join the battery, or the on-board charger."""
+        if self._charging_since is None:
+            self._charging_since = now
+        self._ready_by = None
+        self._enter(State.CHARGING, now, self._settings.pace.before_loop_s)
+        return self._grip.join()
+
+    def _go_on(self, _heard: Heard, now: float) -> Sequence[Action]:
+        """Stay in the loop."""
+        return self._again(now, self._settings.pace.loop_s)
+
     # --- the way out
 
     def _leave(self, ending: Ending, now: float) -> Sequence[Action]:
@@ -289,8 +304,8 @@ class Session(ABC):
         self._view = replace(self._view, error=ending.error, pauses=ending.pauses)
         state = states.way_out(self.state, ending, self._settings.habits)
         self._change(state, now)
-        is_last = state is State.GOODBYE and self.opens_s2_before_goodbye
-        return self._grip.part() if is_last else ()
+        is_last = state is State.GOODBYE and not self._grip.is_joined
+        return self._grip.part() if is_last and self.opens_s2_before_goodbye else ()
 
     def _lose(self, now: float, reason: str) -> Sequence[Action]:
         """Stop without another word."""
@@ -317,8 +332,11 @@ class Session(ABC):
     def _take_power_off(self, _heard: Heard, now: float) -> Sequence[Action]:
         return self._open(now)
 
-    def _take_goodbye(self, _heard: Heard, _now: float) -> Sequence[Action]:
-        return self._finish()
+    def _take_goodbye(self, _heard: Heard, now: float) -> Sequence[Action]:
+        if not self._grip.is_joined:
+            return self._finish()
+        self._ending = self._ending and replace(self._ending, is_lost=True)
+        return self._open(now)  # of a car that said goodbye in the loop
 
     def _finish(self) -> Sequence[Action]:
         self.state = State.ENDED

@@ -214,13 +214,18 @@ class AcVehicle:
     opens_s2_first: goes to B before it asks for power off
     """
 
-    phases: int = 1
+    has_three_phases: bool = False
     max_v: float = 260.0
     max_a: float = 16.0
     min_a: float = 6.0
     wanted_wh: float | None = None
     min_w: float | None = None
     opens_s2_first: bool = False
+
+    @property
+    def phases(self) -> int:
+        """Number of phases it draws from."""
+        return 3 if self.has_three_phases else 1
 
 
 @dataclass(frozen=True, slots=True)

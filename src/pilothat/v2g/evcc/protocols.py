@@ -1,0 +1,32 @@
+"""Which session follows the handshake: by the namespace the station has chosen."""
+
+from __future__ import annotations
+
+from pilothat.frozen import dataclass
+from pilothat.v2g.evcc.din import DinEvcc
+from pilothat.v2g.evcc.handshake import DIN, ISO_2
+from pilothat.v2g.evcc.iso2 import Iso2DcEvcc, Paused
+from pilothat.v2g.evcc.session import Session
+from pilothat.v2g.evcc.settings import Energy, SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A session and the codec of its messages, a key of ``v2g.messages.SCHEMAS``."""
+
+    codec: str
+    session: Session
+
+
+def speech(
+    namespace: str, settings: SessionSettings, paused: Paused | None = None
+) -> Speech | None:
+    """Return a new session; None for a protocol that is not built.
+
+    paused: the session to join again, in ISO 15118-2
+    """
+    if namespace == DIN:
+        return Speech("din", DinEvcc(settings))
+    if namespace == ISO_2 and settings.iso2.energy is Energy.DC:
+        return Speech("iso2", Iso2DcEvcc(settings, paused))
+    return None
