@@ -225,8 +225,7 @@ class Booth:
         if isinstance(message.body, din.CurrentDemandReq):
             self._target_a = message.body.ev_target_current.si
         body = self.station.answer(message.body)
-        header = din.MessageHeader(session_id=SESSION_ID)
-        return None if body is None else din.V2gMessage(header=header, body=body)
+        return None if body is None else self.station.wrap(SESSION_ID, body)
 
 
 def quick(profile: CarProfile, soc_pct: float = 79.9) -> CarProfile:

@@ -39,7 +39,7 @@ from pilothat.v2g.evcc.grip import Grip
 from pilothat.v2g.evcc.heard import Heard, Schedule, Services, Terms
 from pilothat.v2g.evcc.requests import View
 from pilothat.v2g.evcc.settings import SessionSettings
-from pilothat.v2g.evcc.states import DEAD_A, STOPPABLE, Ending, State
+from pilothat.v2g.evcc.states import DEAD_A, LISTENING, STOPPABLE, Ending, State
 from pilothat.v2g.evcc.turn import Turn
 
 Take = Callable[[Heard, float], Sequence[Action]]
@@ -114,7 +114,7 @@ class Session(ABC):
                 return ()
             case _, (PilotSeen() | Disconnected()):
                 return self._check_link(event, now)
-            case _, StopWish(reason) if self.state in STOPPABLE:
+            case _, StopWish(reason) if self.state in LISTENING:
                 self._wish = Ending(Outcome.STOPPED, reason)
             case _, ResponseIn(message) if self._turn.awaits:
                 return self._receive(message, now)

@@ -74,8 +74,8 @@ STOPPABLE = (
     _S.PRECHARGE,
     _S.POWER_ON,
     *LIVE,
-    _S.RENEGOTIATION,
 )
+LISTENING = (*STOPPABLE, _S.RENEGOTIATION)  # a wish to stop is kept for the next chance
 _BY_POWER_OFF = (*LIVE, _S.POWER_ON, _S.DOUBT)
 
 

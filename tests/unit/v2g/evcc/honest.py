@@ -6,8 +6,10 @@ what the car measures. Nothing here is taken from the product's own station.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from pilothat.v2g.evcc.din import DinEvcc
 from pilothat.v2g.evcc.events import (
@@ -21,8 +23,9 @@ from pilothat.v2g.evcc.events import (
     SessionEnded,
     SetEvContactor,
 )
+from pilothat.v2g.evcc.session import Session
 from pilothat.v2g.evcc.settings import SessionSettings
-from pilothat.v2g.messages import din
+from pilothat.v2g.messages import din, iso2
 
 SESSION_ID = bytes.fromhex("a1a2a3a4a5a6a7a8")
 OK = din.ResponseCode.OK
@@ -109,18 +112,43 @@ def current(
 
 
 @dataclass
-class Station:
+class Answers(ABC):
     """Answers by the table ``special`` first, then honestly."""
 
-    evse: din.DcEvseStatus = field(default_factory=status)
     reported_v: float = 350.0
     reported_a: float = 0.0
-    special: dict[str, Callable[[], din.Response | None]] = field(default_factory=dict)
+    special: dict[str, Callable[[], object]] = field(default_factory=dict)
 
-    def answer(self, request: din.BodyElement) -> din.Response | None:
+    def answer(self, request: object) -> object | None:
         name = type(request).__name__.removesuffix("Req")
         special = self.special.get(name)
         return special() if special else self.honest(name)
+
+    @abstractmethod
+    def honest(self, name: str) -> object: ...
+
+    @abstractmethod
+    def car(self, settings: SessionSettings) -> Session:
+        """Return a car that speaks the same."""
+
+    @abstractmethod
+    def wrap(self, session_id: bytes, body: object) -> object:
+        """Return a message around a body."""
+
+
+@dataclass
+class Station(Answers):
+    """A station of DIN SPEC 70121."""
+
+    evse: din.DcEvseStatus = field(default_factory=status)
+
+    def car(self, settings: SessionSettings) -> Session:
+        return DinEvcc(settings)
+
+    def wrap(self, session_id: bytes, body: object) -> object:
+        assert body is None or isinstance(body, din.BodyElement)
+        header = din.MessageHeader(session_id=session_id)
+        return din.V2gMessage(header=header, body=body)
 
     def honest(self, name: str) -> din.Response:
         present_v, evse = volts(self.reported_v), self.evse
@@ -154,12 +182,15 @@ class Station:
         return answers[name]()
 
 
+S = TypeVar("S", bound=Answers)
+
+
 @dataclass
-class Road:
+class Walk(Generic[S]):
     """Car and station in one virtual time. ``log`` holds (time, action)."""
 
-    settings: SessionSettings = field(default_factory=SessionSettings)
-    station: Station = field(default_factory=Station)
+    settings: SessionSettings
+    station: S
     latency_s: float = 0.02
     now: float = 0.0
     fact: InletFact = field(default_factory=lambda: InletFact(350.0, 0.0, 40.0, 350.0))
@@ -168,7 +199,7 @@ class Road:
     session_id: bytes = SESSION_ID
 
     def __post_init__(self) -> None:
-        self.car = DinEvcc(self.settings)
+        self.car = self.station.car(self.settings)
         self._inbox: list[tuple[float, object]] = []
         self._is_joined = False
         self.tell(self.fact)
@@ -208,15 +239,12 @@ class Road:
             type(body).__name__.removesuffix("Req") for _, body in self.sent_bodies()
         ]
 
-    def sent_bodies(self) -> list[tuple[float, din.BodyElement]]:
-        bodies = []
-        for at, action in self.log:
-            if isinstance(action, SendRequest):
-                message = action.message
-                assert isinstance(message, din.V2gMessage)
-                assert message.body is not None
-                bodies.append((at, message.body))
-        return bodies
+    def sent_bodies(self) -> list[tuple[float, object]]:
+        return [
+            (at, body_of(action.message))
+            for at, action in self.log
+            if isinstance(action, SendRequest)
+        ]
 
     def times(self, request: str) -> list[float]:
         name = f"{request}Req"
@@ -242,20 +270,36 @@ class Road:
                 self._answer(action.message)
 
     def _answer(self, message: object) -> None:
-        assert isinstance(message, din.V2gMessage)
-        assert message.body is not None
+        request = body_of(message)
         if self.follows:
-            self._flow(message.body)
-        body = self.station.answer(message.body)
+            self._flow(request)
+        body = self.station.answer(request)
         if body is not None:
-            header = din.MessageHeader(session_id=self.session_id)
-            answer = din.V2gMessage(header=header, body=body)
+            answer = self.station.wrap(self.session_id, body)
             self._inbox.append((self.now + self.latency_s, answer))
 
-    def _flow(self, request: din.BodyElement) -> None:
+    def _flow(self, request: object) -> None:
         """Let the current be what was asked for."""
-        if isinstance(request, din.CurrentDemandReq):
+        if isinstance(request, din.CurrentDemandReq | iso2.CurrentDemandReq):
             self.station.reported_a = request.ev_target_current.si
-        elif not self._is_joined or isinstance(request, din.PowerDeliveryReq):
+        elif not self._is_joined or is_power_delivery(request):
             self.station.reported_a = 0.0
         self.measure(current_a=self.station.reported_a)
+
+
+@dataclass
+class Road(Walk[Station]):
+    """Both speak DIN SPEC 70121."""
+
+    settings: SessionSettings = field(default_factory=SessionSettings)
+    station: Station = field(default_factory=Station)
+
+
+def body_of(message: object) -> object:
+    assert isinstance(message, din.V2gMessage | iso2.V2gMessage)
+    assert message.body is not None
+    return message.body
+
+
+def is_power_delivery(request: object) -> bool:
+    return isinstance(request, din.PowerDeliveryReq | iso2.PowerDeliveryReq)
