@@ -1,0 +1,61 @@
+"""What ``pilothat pki`` does: make, show, check."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+
+from pilothat.pnc.authority import PLANS, Plan, make_pki
+from pilothat.runtime.pkifiles import files_of, write_new
+from pilothat.service import pkicheck, pkitree
+
+OK, FAILED = 0, 1
+
+
+def make(options: argparse.Namespace) -> int:
+    """Make a test PKI in a folder in which there is none."""
+    pki = make_pki(time.time(), os.urandom, _plans(options.emaid, options.secc))
+    files = files_of(pki)
+    write_new(options.folder, files)
+    _say(f"{len(files)} files in {options.folder}: a test PKI, for no real customer")
+    _say(f"  station   secc/    {options.secc}")
+    _say(f"  car       ev/      {options.emaid}")
+    _say("  trusted   trust/   V2G, MO and OEM root")
+    _say(f"look at it: pilothat pki show {options.folder}")
+    return OK
+
+
+def show(options: argparse.Namespace) -> int:
+    """Draw all certificates of a file or a folder."""
+    for line in pkitree.drawn(options.path, _now_s(options)):
+        _say(line)
+    return OK
+
+
+def check(options: argparse.Namespace) -> int:
+    """Tell what is wrong with a folder."""
+    report = pkicheck.examined(options.folder, _now_s(options))
+    for line in report.problems:
+        _say(line)
+    for line in report.notes:
+        _say(f"note: {line}")
+    _say(f"{len(report.problems)} problems, {len(report.notes)} notes")
+    return FAILED if report.problems else OK
+
+
+def _now_s(options: argparse.Namespace) -> float:
+    return time.time() if options.on is None else float(options.on)
+
+
+def _plans(emaid: str, secc: str) -> tuple[Plan, ...]:
+    names = {"contract": emaid, "secc": secc}
+    return tuple(
+        [replace(p, common_name=names.get(p.name, p.common_name)) for p in PLANS]
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
