@@ -51,6 +51,8 @@ from pilothat.station.events import (
 from pilothat.station.settings import StationSettings
 from pilothat.v2g.quirks import CONFORMANCE, FIELD, Quirk
 from pilothat.v2g.secc.din import DinSettings
+from pilothat.v2g.secc.iso2 import Iso2Settings
+from pilothat.v2g.secc.iso2_answers import Offer
 
 EVENTS: list[object] = [
     PilotFact(PilotState.C2, 6.0, -12.0, 5.0),
@@ -119,7 +121,7 @@ def test_numbers_that_are_none_come_back(volts: float) -> None:
 
 @pytest.mark.parametrize("quirks", [FIELD, CONFORMANCE])
 def test_header_brings_the_settings_back(quirks: frozenset[Quirk]) -> None:
-    kinds = [StationSettings, DinSettings]
+    kinds = [StationSettings, DinSettings, Iso2Settings, Offer]
     given_ = StationSettings(host_mac=bytes(6), din=DinSettings(quirks=quirks))
     reader = Reading([*kinds, Ratings, ModemSettings, LinkSettings, SlacSettings])
     assert reader.header(header_of(given_)) == given_

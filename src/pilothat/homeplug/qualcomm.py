@@ -10,6 +10,7 @@ the length behind it counts from there to the end of the message.
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, ClassVar
 
 from pilothat.frozen import dataclass
@@ -176,7 +177,7 @@ class ModuleReadCnf(Mme):
     sub_id: Annotated[int, u16(39)] = 0
     length: Annotated[int, u16(41)]
     offset: Annotated[int, u32(43)]
-    data: Annotated[bytes, Block(47, count_at=41)]
+    data: Annotated[bytes, Block(47, count_at=41)] = field(repr=False)  # holds keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +231,9 @@ class ModuleWriteReq(Mme):
     sub_id: Annotated[int, u16(40)] = 0
     length: Annotated[int, u16(42)]
     offset: Annotated[int, u32(44)]
-    data: Annotated[bytes, Block(48, count_at=42, field=BLOCK_BYTES)]
+    data: Annotated[bytes, Block(48, count_at=42, field=BLOCK_BYTES)] = field(
+        repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,3 +67,4 @@ WAKE_STEPS: PilotSteps = ((FAULT_PCT, T_STEP_EF_S), (STEADY_PCT, T_WAKE_S))
 RESET_STEPS: PilotSteps = ((STEADY_PCT, T_STEP_X1_S), *WAKE_STEPS)
 C_SEQU_RETRY = 2  # then the car must be plugged in again
 SETUP_S = 18.0  # V2G_SECC_CommunicationSetup_Performance_Time
+LOOK_S = 1.0  # how often a set-up is looked at that a handshake has prolonged

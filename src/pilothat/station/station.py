@@ -23,6 +23,7 @@ from pilothat.station.outputs import Outputs
 from pilothat.station.phases import (
     DUTY_PCT,
     FOLLOWS,
+    LOOK_S,
     SETUP_S,
     WITH_CAR,
     WITHOUT_CAR,
@@ -34,6 +35,7 @@ from pilothat.station.settings import StationSettings
 from pilothat.station.standing import StandingFaults, judge_pilot
 from pilothat.station.stopping import (
     ANNOUNCE,
+    BY_ENDING,
     PLANS,
     Effect,
     Stopper,
@@ -42,13 +44,7 @@ from pilothat.station.stopping import (
 )
 from pilothat.station.talk import Heard, Hung, Talk, TalkAction
 from pilothat.station.transaction import Transaction, said
-from pilothat.v2g.plant import Ending, Learned, PlantState, SessionOver
-
-_ENDINGS = {
-    Ending.STOPPED: StopReason.CAR_DONE,
-    Ending.FAILED: StopReason.REFUSED,
-    Ending.SILENT: StopReason.SILENT,
-}
+from pilothat.v2g.plant import Learned, PlantState, SessionOver
 
 
 class Station:
@@ -128,7 +124,9 @@ class Station:
         self._of_talk(self.talk.tick(now), now)
         if is_due(self._until, now):
             self._until = None
-            if self.phase is Phase.SETUP:
+            if self.phase is Phase.SETUP and self.talk.session:
+                self._until = now + LOOK_S  # from the handshake on its own timer runs
+            elif self.phase is Phase.SETUP:
                 self._stop(StopReason.SETUP_TIMEOUT, now)
             elif self.phase is Phase.RETRY:
                 self._next_pilot_step(now)
@@ -231,7 +229,7 @@ class Station:
                         self._out.publish(Topic.MESSAGE, name)
                 case SessionOver(ending, why):
                     self._out.publish(Topic.SESSION, why)
-                    self._stop(_ENDINGS[ending], now)
+                    self._stop(BY_ENDING[ending], now)
                 case Hung(why, is_ours):
                     self._out.publish(Topic.SESSION, why)
                     lost = StopReason.CONNECTION_LOST

@@ -15,6 +15,7 @@ from pilothat.frozen import dataclass
 from pilothat.machine import is_due
 from pilothat.plant import PathPhase
 from pilothat.station.phases import RESET_STEPS, WAKE_STEPS, Phase, PilotSteps
+from pilothat.v2g.plant import Ending
 
 
 class Effect(Enum):
@@ -121,6 +122,11 @@ class StopReason(Enum):
     UNPLUGGED = "the car was unplugged"
 
 
+BY_ENDING: Mapping[Ending, StopReason] = {
+    Ending.STOPPED: StopReason.CAR_DONE,
+    Ending.FAILED: StopReason.REFUSED,
+    Ending.SILENT: StopReason.SILENT,
+}
 PLANS: Mapping[StopReason, Plan] = {
     StopReason.CAR_DONE: Plan(_IN_ORDER, Phase.FINISHED, 1),
     StopReason.USER: Plan((ANNOUNCE, *_IN_ORDER), Phase.FINISHED, 1),

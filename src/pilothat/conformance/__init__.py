@@ -1,0 +1,1 @@
+"""Conformance cases as data, played against a station in virtual time."""
