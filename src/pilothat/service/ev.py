@@ -1,7 +1,8 @@
-"""Be a car: SLAC, SDP and a DIN session against any charger on an interface.
+"""Be a car: SLAC, SDP and a session against any charger on an interface.
 
     pilothat ev --interface eth1 --bench /tmp/pilothat-bench.sock
     pilothat ev --interface eth1 --car ioniq28      a charger with a pilot of its own
+    pilothat ev --interface eth1 --protocols iso2,din
 
 With --bench the car is plugged into a station whose board is the twin. Without, it
 believes that it sees 5 %, so the charger's pilot must be brought to B and C by other
@@ -28,7 +29,15 @@ from pilothat.runtime.evshell import ADDRESS_S, EvShell, Mishap
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.service.cars import add_car_argument, chosen_car
 from pilothat.twin.car import Car
+from pilothat.twin.profile import CarProfile
 from pilothat.v2g.evcc.events import Outcome
+from pilothat.v2g.evcc.handshake import (
+    NAMESPACES,
+    Offer,
+    are_known,
+    offers_of,
+)
+from pilothat.v2g.evcc.settings import Energy
 
 log = logging.getLogger("pilothat.ev")
 
@@ -42,6 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bench", metavar="SOCKET", help="bench of a station with the twin board"
     )
     add_car_argument(parser)
+    parser.add_argument(
+        "--protocols",
+        type=_offers,
+        metavar="LIST",
+        help=f"what the car offers, best first, of {', '.join(NAMESPACES)}; "
+        "default: as the car does",
+    )
+    parser.add_argument(
+        "--energy",
+        choices=[energy.value for energy in Energy],
+        help="what it charges with in ISO 15118-2; default: as the car does",
+    )
     parser.add_argument("--soc", type=float, metavar="PCT", help="state of charge")
     parser.add_argument(
         "--do",
@@ -76,14 +97,31 @@ def _mishap(text: str) -> tuple[str, Mishap]:
         raise argparse.ArgumentTypeError(f"'{text}': give one of {known}") from error
 
 
+def _offers(text: str) -> tuple[Offer, ...]:
+    """Return what the car offers."""
+    names = text.split(",")
+    if not are_known(names):
+        known = ", ".join(NAMESPACES)
+        raise argparse.ArgumentTypeError(f"'{text}': give some of {known}, each once")
+    return offers_of(names)
+
+
+def profile_of(options: argparse.Namespace) -> CarProfile:
+    """Return the car with what the command line changes of it."""
+    car = chosen_car(options.car)
+    if options.soc is not None:
+        car = replace(car, battery=replace(car.battery, soc_pct=options.soc))
+    if options.protocols is not None:
+        car = replace(car, handshake=replace(car.handshake, offers=options.protocols))
+    if options.energy is not None:
+        iso2 = replace(car.session.iso2, energy=Energy(options.energy))
+        car = replace(car, session=replace(car.session, iso2=iso2))
+    return car
+
+
 async def _drive(options: argparse.Namespace) -> int:
     interface = netwatch.find(options.interface)
-    profile = chosen_car(options.car)
-    if options.soc is not None:
-        profile = replace(
-            profile, battery=replace(profile.battery, soc_pct=options.soc)
-        )
-    car = Car(profile, interface.mac, os.urandom)
+    car = Car(profile_of(options), interface.mac, os.urandom)
     with contextlib.ExitStack() as stack:
         cable = _cable(options.bench)
         if cable is not None:
@@ -119,7 +157,7 @@ def _cable(bench: str | None) -> CableEnd | None:
 
 def _report(car: Car, *, as_json: bool) -> int:
     summary = car.summary
-    is_good = summary.outcome in (Outcome.CHARGED, Outcome.STOPPED)
+    is_good = summary.outcome in (Outcome.CHARGED, Outcome.STOPPED, Outcome.PAUSED)
     told = {
         "outcome": summary.outcome.value if summary.outcome else "none",
         "reason": summary.reason,

@@ -24,6 +24,7 @@ from pilothat.v2g.evcc.handshake import (
     NAMESPACES,
     HandshakeSettings,
     Offer,
+    are_known,
     offers_of,
 )
 from pilothat.v2g.evcc.search import SearchSettings
@@ -192,7 +193,7 @@ class _Reader:
         names = table.get("protocols")
         if names is None:
             return default
-        if not isinstance(names, list) or not _are_known(names):
+        if not isinstance(names, list) or not are_known([*map(str, names)]):
             known = ", ".join(NAMESPACES)
             self.mistakes.append(f"protocols = {names!r} must be a list of {known}")
             return default
@@ -248,11 +249,6 @@ class _Reader:
             if not low <= value <= high:
                 self.mistakes.append(f"{at} = {value} is outside {low}..{high}")
         return value
-
-
-def _are_known(names: Sequence[object]) -> bool:
-    """Whether these are protocols, at least one, each once."""
-    return bool(names) and len({*names}) == len(names) and {*names} <= {*NAMESPACES}
 
 
 def _convert(kind: type, raw: object) -> object | None:

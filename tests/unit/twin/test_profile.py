@@ -22,7 +22,8 @@ from pilothat.station.actions import SdpOut, SendMessage
 from pilothat.twin import profile
 from pilothat.twin.car import Phase
 from pilothat.twin.profile import CarProfile
-from pilothat.v2g.evcc.settings import Trust
+from pilothat.v2g.evcc.handshake import DIN, ISO_2
+from pilothat.v2g.evcc.settings import DcMode, Energy, TimeUnit, Trust
 from pilothat.v2g.messages import codec, din
 from pilothat.v2g.messages.sap import SupportedAppProtocolReq
 
@@ -127,6 +128,40 @@ def test_offers_replace_those_of_the_default_car() -> None:
     ]
 
 
+def test_protocols_are_offers_in_order_of_preference() -> None:
+    car = profile.parse('protocols = ["iso2", "din"]', where="x")
+    assert [(o.namespace, o.priority) for o in car.handshake.offers] == [
+        (ISO_2, 1),
+        (DIN, 2),
+    ]
+
+
+def test_what_belongs_to_iso_15118_2_has_sections_of_its_own() -> None:
+    car = profile.parse(
+        """
+        [iso2]
+        energy = "ac"
+        dc_mode = "dc_core"
+        departure_s = 86400
+        [ac]
+        max_a = 32
+        has_three_phases = true
+        [vehicle]
+        time_unit = "h"
+        [habits]
+        first_precharge_v = -5
+        """,
+        where="x",
+    )
+    assert car.session.iso2.energy is Energy.AC
+    assert car.session.iso2.dc_mode is DcMode.DC_core
+    assert car.session.iso2.departure_s == 86_400
+    assert car.session.ac.max_a == 32
+    assert car.session.ac.phases == 3
+    assert car.session.vehicle.time_unit is TimeUnit.H
+    assert car.session.habits.first_precharge_v == -5
+
+
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
@@ -162,6 +197,17 @@ def test_offers_replace_those_of_the_default_car() -> None:
             "[habits] aborts_after_auth = 1 must be true | false",
         ),
         ("offers = []", "[[offers]] must be 1..20 tables"),
+        ("protocols = []", "protocols = [] must be a list of din, iso2"),
+        (
+            "protocols = ['iso3']",
+            "protocols = ['iso3'] must be a list of din, iso2",
+        ),
+        ("protocols = [{}]", "protocols = [{}] must be a list of din, iso2"),
+        (
+            "protocols = ['din']\n[[offers]]\nschema_id = 3",
+            "give protocols or [[offers]], not both",
+        ),
+        ("[iso2]\nenergy = 'gas'", "[iso2] energy = 'gas' must be dc | ac"),
         ("[[offers]]\npriority = 21", "[[offers]] priority = 21 is outside 1..20"),
         ("[[offers]]\nschema_id = 256", "[[offers]] schema_id = 256 is outside 0..255"),
     ],

@@ -47,8 +47,14 @@ class Offer:
 NAMESPACES: Mapping[str, str] = {"din": DIN, "iso2": ISO_2}
 
 
+def are_known(names: Sequence[object]) -> bool:
+    """Whether these are protocols, at least one, each once."""
+    is_each_once = len({*names}) == len(names)
+    return bool(names) and is_each_once and {*names} <= {*NAMESPACES}
+
+
 def offers_of(names: Sequence[str]) -> tuple[Offer, ...]:
-    """Return offers of protocols, best first. Raises KeyError for an unknown one."""
+    """Return offers of known protocols, best first."""
     return tuple(
         Offer(NAMESPACES[name], schema_id=place, priority=place)
         for place, name in enumerate(names, 1)

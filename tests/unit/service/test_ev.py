@@ -1,0 +1,46 @@
+"""The car that the ``ev`` command line asks for."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+import pytest
+
+from pilothat.service import ev
+from pilothat.twin import profile
+from pilothat.twin.profile import CarProfile
+from pilothat.v2g.evcc.handshake import DIN, ISO_2
+from pilothat.v2g.evcc.settings import Energy
+
+
+def asked(*words: str) -> CarProfile:
+    parser = argparse.ArgumentParser()
+    ev.add_arguments(parser)
+    return ev.profile_of(parser.parse_args(["--interface", "eth1", *words]))
+
+
+def test_without_options_the_car_is_as_it_is() -> None:
+    assert asked("--car", "ioniq28") == profile.builtin("ioniq28")
+
+
+def test_protocols_are_offered_in_the_order_given() -> None:
+    offers = asked("--protocols", "iso2,din").handshake.offers
+    assert [(o.namespace, o.priority) for o in offers] == [(ISO_2, 1), (DIN, 2)]
+    assert len({o.schema_id for o in offers}) == 2
+
+
+@pytest.mark.parametrize("text", ["iso3", "", "din,", "din,din"])
+def test_a_wrong_list_of_protocols_is_refused(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        asked("--protocols", text)
+    assert "give some of din, iso2, each once" in capsys.readouterr().err
+
+
+def test_energy_and_state_of_charge_are_changed() -> None:
+    car = asked("--energy", "ac", "--soc", "33")
+    generic = profile.builtin("generic")
+    assert car.battery == replace(generic.battery, soc_pct=33.0)
+    assert car.session.iso2.energy is Energy.AC
