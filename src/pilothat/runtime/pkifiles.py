@@ -34,6 +34,7 @@ from pilothat.errors import ConfigError, PilotHatError
 from pilothat.frozen import dataclass
 from pilothat.pnc.authority import CHAINS, Identity
 from pilothat.pnc.certificate import (
+    CURVE,
     Certificate,
     Credential,
     MalformedError,
@@ -118,9 +119,10 @@ def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         remedy = "It must be PEM without password: openssl pkey -in OLD -out NEW"
         raise ConfigError(f"{error}", where=str(path), remedy=remedy) from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError("no key of a curve", where=str(path), remedy=SEE)
-    return key
+    match key:
+        case ec.EllipticCurvePrivateKey(curve=curve) if curve.name == CURVE.name:
+            return key
+    raise ConfigError(f"not a key on {CURVE.name}", where=str(path), remedy=SEE)
 
 
 def read_trust(folder: Path) -> Trust:

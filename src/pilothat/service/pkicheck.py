@@ -151,7 +151,7 @@ def _soon(path: Path, verdict: Verdict, now_s: float) -> Iterator[Line]:
     for one in verdict.path:
         left_s = one.not_after_s - now_s
         if 0 <= left_s <= SOON_S:
-            told = f"{one.name} expires in {left_s / DAY_S:.0f} days. {RENEW}"
+            told = f"{one.name} expires in {left_s // DAY_S:.0f} days. {RENEW}"
             yield Line(f"{path}: {told}", is_problem=False)
 
 

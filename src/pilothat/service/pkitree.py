@@ -118,7 +118,7 @@ def _life(node: Node, now_s: float) -> str:
         begin = datetime.fromtimestamp(one.not_before_s, UTC).date().isoformat()
         return f"NOT YET VALID, from {begin}"
     warning = " SOON" if left_s <= SOON_S else ""
-    return f"until {end}, {left_s / DAY_S:.0f} days{warning}"
+    return f"until {end}, {left_s // DAY_S:.0f} days{warning}"
 
 
 def _full(node: Node) -> str:
