@@ -4,14 +4,17 @@ A machine of the same shape as the station. It hears the same transport events, 
 the same transport actions, and knows of the station only what comes over the cable::
 
     AWAY -> PLUGGED -> MATCHING -> JOINING -> SEARCHING -> CONNECTING -> HANDSHAKE
-      ^                                                                      |
+      ^                               ^                                      |
+      |                               +-- CALLING <-- ASLEEP <-------------- |
       +----------------------- RESTING <---------------------------------- SESSION
+
+A session that was paused is joined again: the car toggles S2 until the station shows
+5 %, and needs no new match, because the modems still know each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pilothat.errors import PeerError
 from pilothat.homeplug import frame as wire
@@ -24,9 +27,7 @@ from pilothat.slac.ev import EvSlac
 from pilothat.station.actions import (
     SdpOut,
     SendFrame,
-    SendMessage,
     TcpClose,
-    TcpSend,
 )
 from pilothat.station.events import (
     FrameIn,
@@ -38,6 +39,9 @@ from pilothat.station.events import (
 )
 from pilothat.twin.carcable import CarCable
 from pilothat.twin.carevents import (
+    BCB_S,
+    BCB_TOGGLES,
+    CONN_RESUME_S,
     UNDERWAY,
     CarAction,
     CarEvent,
@@ -50,15 +54,13 @@ from pilothat.twin.carevents import (
     TcpConnect,
     Unplug,
 )
+from pilothat.twin.cartalk import CarTalk
 from pilothat.twin.circuit import CarPilot
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp
 from pilothat.v2g.evcc import events as ev
-from pilothat.v2g.evcc.handshake import Chosen, Handshake
-from pilothat.v2g.evcc.line import Line
-from pilothat.v2g.evcc.protocols import speech
+from pilothat.v2g.evcc.handshake import Chosen
 from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
-from pilothat.v2g.evcc.session import Session
 from pilothat.v2g.evcc.states import has_begun
 
 __all__ = [
@@ -94,33 +96,28 @@ class Car:
         self._cable = CarCable(profile.battery, asks)
         self.outcome: ev.Outcome | None = None
         self.reason = ""
-        self._exi = exi
         self._slac = EvSlac(host_mac, profile.slac, entropy)
         self._modem = Modem(host_mac, profile.modem, entropy)
         self._search = Search(profile.search)
-        self._dialog: Handshake | Session | None = None
-        self._line = Line()
-        self._connection: int | None = None
+        self._talk = CarTalk(profile, host_mac, exi=exi)
         self._deadline: float | None = None  # of the phase
         self._setup_by: float | None = None
         self._search_at = 0.0
         self._pilot = ev.PilotSeen(0.0, is_pwm=False)
-        self._tries = 0
-        self._requests = self._responses = 0
+        self._tries = self._toggles = 0
         self._journal: list[PhaseEntry] = []
         self._out: list[CarAction] = []
 
     @property
     def deadline(self) -> float | None:
         """The next time something is due."""
-        dialog = self._dialog.deadline if self._dialog else None
         return earliest(
             self._deadline,
             self._setup_by,
             self._slac.deadline,
             self._modem.deadline,
             self._search.deadline,
-            dialog,
+            self._talk.deadline,
         )
 
     @property
@@ -136,17 +133,16 @@ class Car:
     @property
     def phase_text(self) -> str:
         """The phase as a person reads it; within a session, its state."""
-        if self.phase is Phase.SESSION and isinstance(self._dialog, Session):
-            return self._dialog.state.value
-        return self.phase.value
+        is_talking, session = self.phase is Phase.SESSION, self._talk.session
+        return session.state.value if is_talking and session else self.phase.value
 
     @property
     def summary(self) -> Summary:
         """What has happened so far."""
         return Summary(
             phases=tuple(self._journal),
-            requests=self._requests,
-            responses=self._responses,
+            requests=self._talk.requests,
+            responses=self._talk.responses,
             energy_wh=self._cable.battery.energy_wh,
             soc_pct=self.soc_pct,
             outcome=self.outcome,
@@ -179,7 +175,7 @@ class Car:
 
     def tick(self, now: float) -> Sequence[CarAction]:
         """Let time pass."""
-        for machine in (self._slac, self._modem, self._search, self._dialog):
+        for machine in (self._slac, self._modem, self._search, self._talk.dialog):
             for action in machine.tick(now) if machine else ():
                 self._perform(action, now)
         if is_due(self._setup_by, now):
@@ -202,6 +198,8 @@ class Car:
                 self._search.start(now)
             case Phase.CONNECTING:
                 self._fail("the station does not take the connection", now)
+            case Phase.ASLEEP | Phase.CALLING:
+                self._call(now)
             case Phase.RESTING:
                 self._leave(now)
 
@@ -210,7 +208,8 @@ class Car:
         text = self.phase_text
         if not self._journal or self._journal[-1].phase != text:
             self._journal.append(PhaseEntry(now, text))
-        if isinstance(self._dialog, Session) and has_begun(self._dialog.state):
+        session = self._talk.session
+        if session is not None and has_begun(session.state):
             self._setup_by = None
         actions, self._out = tuple(self._out), []
         return actions
@@ -230,6 +229,8 @@ class Car:
             self._stop_talking(now)
             self._enter(Phase.PLUGGED, now)
         self._tell(seen, now)
+        if seen.is_digital and self.phase in (Phase.ASLEEP, Phase.CALLING):
+            self._resume(now)
         self._wake(now)
 
     def _wake(self, now: float) -> None:
@@ -240,8 +241,25 @@ class Car:
         if self._pilot.is_digital and is_free and has_tries and not is_sated:
             self._enter(Phase.PLUGGED, now, self.profile.car.wake_s)
 
+    def _call(self, now: float) -> None:
+        """Wake the station by toggles of S2; give up when it stays asleep."""
+        if self._toggles >= BCB_TOGGLES:
+            self._fail("the station does not wake up", now)
+            return
+        self._toggles += 1
+        self._out += self._cable.set_s2(closed=self._toggles % 2 == 1)
+        is_last = self._toggles == BCB_TOGGLES
+        self._enter(Phase.CALLING, now, CONN_RESUME_S if is_last else BCB_S)
+
+    def _resume(self, now: float) -> None:
+        """Go back to the network that is still there."""
+        self._out += self._cable.set_s2(closed=False)
+        self._setup_by = now + self.profile.car.setup_s
+        self._enter(Phase.JOINING, now, self.profile.car.search_after_s)
+
     def _leave(self, now: float) -> None:
         """Pull the plug."""
+        self._talk.forget()
         self._out += self._cable.unplug()
         self._stop_talking(now)
         self._pilot = ev.PilotSeen(0.0, is_pwm=False)
@@ -262,52 +280,36 @@ class Car:
                 self._connected(connection, now)
             case TcpClosed(connection):
                 self._disconnected(connection, now)
-            case TcpData(connection, data) if connection == self._connection:
-                self._hear(data, now)
-            case MessageIn(connection, message) if connection == self._connection:
-                self._responses += 1
-                self._tell(ev.ResponseIn(message), now)
+            case TcpData() | MessageIn():
+                self._hear(event, now)
 
     def _connected(self, connection: int, now: float) -> None:
         if self.phase is not Phase.CONNECTING:
             self._out.append(TcpClose(connection))
             return
-        self._connection = connection
-        self._line = Line()
-        self._dialog = Handshake(self.profile.handshake)
+        self._talk.open(connection)
         self._enter(Phase.HANDSHAKE, now)
         self._tell(ev.Connected(), now)
 
     def _disconnected(self, connection: int, now: float) -> None:
-        if connection == self._connection:
-            self._connection = None
+        if self._talk.is_on(connection):
+            self._talk.lose()
             self._tell(ev.Disconnected(), now)
         elif self.phase is Phase.CONNECTING:
             self._enter(Phase.JOINING, now, self.profile.search.spacing_s)
 
-    def _hear(self, data: bytes, now: float) -> None:
+    def _hear(self, event: TcpData | MessageIn, now: float) -> None:
         try:
-            messages = self._line.hear(data)
+            messages = self._talk.hear(event)
         except PeerError as error:
             self._fail(str(error), now)
             return
         for message in messages:
-            self._responses += 1
             self._tell(ev.ResponseIn(message), now)
 
-    def _say(self, message: object) -> None:
-        if self._connection is None:
-            return
-        self._requests += 1
-        if self._exi:
-            data = self._line.say(message)
-            self._out.append(TcpSend(self._connection, data))
-        else:
-            self._out.append(SendMessage(self._connection, message))
-
     def _tell(self, event: ev.Event, now: float) -> None:
-        if self._dialog is not None:
-            self._run(self._dialog.handle(event, now), now)
+        if self._talk.dialog is not None:
+            self._run(self._talk.dialog.handle(event, now), now)
 
     # --- what the machines inside want
 
@@ -343,7 +345,7 @@ class Car:
     def _perform_session(self, action: object, now: float) -> None:
         match action:
             case ev.SendRequest(message):
-                self._say(message)
+                self._out += self._talk.say(message)
             case ev.SetS2(closed) | slac.ToggleS2(closed):
                 self._out += self._cable.set_s2(closed=closed)
             case ev.SetEvContactor(closed):
@@ -351,7 +353,7 @@ class Car:
             case ev.LockPlug(locked):
                 self._cable.is_locked = locked
             case ev.Disconnect():
-                self._hang_up()
+                self._out += self._talk.hang_up()
             case Chosen(offer):
                 self._begin(offer.namespace, now)
             case ev.SessionEnded(outcome, reason):
@@ -359,40 +361,38 @@ class Car:
 
     def _begin(self, namespace: str, now: float) -> None:
         """Start the session the handshake has chosen."""
-        begun = speech(namespace, replace(self.profile.session, evcc_id=self.host_mac))
-        if begun is None:
+        if not self._talk.begin(namespace):
             self._fail(f"the station chose {namespace}, which this twin lacks", now)
             return
-        self._line.protocol, self._dialog = begun.codec, begun.session
         self._enter(Phase.SESSION, now)
         self._tell(ev.Connected(), now)
 
     # --- the end
 
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            self._out.append(TcpClose(self._connection))
-        self._connection = None
-
     def _fail(self, reason: str, now: float) -> None:
         """Give up this try."""
         self._rest(ev.Outcome.ABORTED, reason, now)
         self._tell(ev.Disconnected(), now)
-        self._hang_up()
+        self._out += self._talk.hang_up()
 
     def _rest(self, outcome: ev.Outcome, reason: str, now: float) -> None:
         if self.phase is Phase.RESTING:
             return
         self.outcome, self.reason = outcome, reason
         self._quiet(now)
-        self._enter(Phase.RESTING, now, self.profile.car.unplugs_after_s)
+        if outcome is ev.Outcome.PAUSED:
+            self._talk.note()
+            self._toggles = 0
+            self._enter(Phase.ASLEEP, now, self.profile.session.iso2.pause_s)
+        else:
+            self._enter(Phase.RESTING, now, self.profile.car.unplugs_after_s)
 
     def _stop_talking(self, now: float) -> None:
         """Drop whatever is under way, without a word."""
         self._tell(ev.Disconnected(), now)
-        self._hang_up()
+        self._out += self._talk.hang_up()
         self._quiet(now)
-        self._dialog = None
+        self._talk.dialog = None
 
     def _quiet(self, now: float) -> None:
         self._setup_by = None

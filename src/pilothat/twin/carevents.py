@@ -90,9 +90,14 @@ class Phase(Enum):
     CONNECTING = "connecting"
     HANDSHAKE = "application handshake"
     SESSION = "session"
+    ASLEEP = "paused"
+    CALLING = "waking the station"
     RESTING = "done"
 
 
+BCB_S = 0.25  # each part of the wake-up, ISO 15118-3
+BCB_TOGGLES = 2  # B to C, and back
+CONN_RESUME_S = 6.0  # T_conn_resume: then the station shows 5 %
 UNDERWAY = (
     Phase.MATCHING,
     Phase.JOINING,

@@ -68,6 +68,7 @@ class Booth:
         self, profile: CarProfile | None = None, *, exi: bool = False, seed: int = 1
     ) -> None:
         self.car = Car(profile or CarProfile(), EV_MAC, Random(seed).randbytes, exi=exi)
+        self.exi = exi
         self.station = Station()
         self.slac = EvseSlac(EVSE_MAC, SlacSettings())
         self.now = 0.0
@@ -199,7 +200,7 @@ class Booth:
         answer = self._answer(message)
         if answer is None:
             return
-        if self.car._exi:
+        if self.exi:
             is_app = isinstance(answer, SupportedAppProtocolRes)
             payload = codec("app" if is_app else "din").encode(answer)
             data = tp.pack(tp.PayloadType.EXI, payload)

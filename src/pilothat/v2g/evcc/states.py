@@ -100,9 +100,11 @@ def way_out(state: State, ending: Ending, habits: Habits) -> State:
 def lost(ending: Ending | None, state: State, reason: str) -> Ending:
     """Return the ending when nothing can be said any more.
 
-    Once the power was off in order, the session keeps the ending it has.
+    Once the power was off in order, the session keeps the ending it has; but a pause
+    that the station has not confirmed is none.
     """
-    if ending is not None and state in (State.WELDING, State.GOODBYE):
+    is_off = state in (State.WELDING, State.GOODBYE)
+    if ending is not None and is_off and not ending.pauses:
         return replace(ending, is_lost=True)
     return Ending(Outcome.ABORTED, reason, is_lost=True)
 

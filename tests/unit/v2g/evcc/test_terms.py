@@ -22,6 +22,7 @@ from tests.unit.v2g.evcc.test_iso2 import (
 )
 
 from pilothat.v2g.evcc.events import (
+    Disconnected,
     Outcome,
     SendRequest,
     SessionEnded,
@@ -182,6 +183,15 @@ def test_a_refused_pause_is_no_pause() -> None:
     road = charging(with_plan(Iso2Habits(pauses_after_s=10.0), station))
     road.run()
     assert road.ending.outcome is Outcome.REFUSED
+    assert car_of(road).paused is None
+
+
+def test_a_pause_that_is_not_confirmed_is_none() -> None:
+    station = Iso2Station(special={"SessionStop": lambda: None})
+    road = charging(with_plan(Iso2Habits(pauses_after_s=10.0), station))
+    road.run_to("SessionStop")
+    road.tell(Disconnected())
+    assert road.ending.outcome is Outcome.ABORTED
     assert car_of(road).paused is None
 
 

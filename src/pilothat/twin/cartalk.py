@@ -1,0 +1,95 @@
+"""The car's end of a connection: its octets, the handshake, then the session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pilothat.station.actions import SendMessage, TcpClose, TcpSend
+from pilothat.station.events import MessageIn, TcpData
+from pilothat.twin.carevents import CarAction
+from pilothat.twin.profile import CarProfile
+from pilothat.v2g.evcc.handshake import Handshake
+from pilothat.v2g.evcc.iso2 import Iso2Session, Paused
+from pilothat.v2g.evcc.line import Line
+from pilothat.v2g.evcc.protocols import speech
+from pilothat.v2g.evcc.session import Session
+
+
+class CarTalk:
+    """One connection after the other. ``exi`` False: message objects, no octets."""
+
+    def __init__(self, profile: CarProfile, host_mac: bytes, *, exi: bool) -> None:
+        self._profile = profile
+        self._settings = replace(profile.session, evcc_id=host_mac)
+        self._exi = exi
+        self._line = Line()
+        self._connection: int | None = None
+        self._paused: Paused | None = None  # to be joined again
+        self.dialog: Handshake | Session | None = None
+        self.requests = self.responses = 0
+
+    @property
+    def deadline(self) -> float | None:
+        """The next time something is due."""
+        return self.dialog.deadline if self.dialog else None
+
+    @property
+    def session(self) -> Session | None:
+        """The session, from the handshake's end on."""
+        return self.dialog if isinstance(self.dialog, Session) else None
+
+    def open(self, connection: int) -> None:
+        """Begin anew on a fresh connection."""
+        self._connection = connection
+        self._line = Line()
+        self.dialog = Handshake(self._profile.handshake)
+
+    def begin(self, namespace: str) -> bool:
+        """Start the session the handshake has chosen; False when it is not built."""
+        begun = speech(namespace, self._settings, self._paused)
+        if begun is not None:
+            self._line.protocol, self.dialog = begun.codec, begun.session
+        return begun is not None
+
+    def note(self) -> None:
+        """Remember the session that has ended, if it was paused."""
+        if isinstance(self.dialog, Iso2Session):
+            self._paused = self.dialog.paused
+
+    def forget(self) -> None:
+        """Remember no session: the plug was pulled."""
+        self._paused = None
+
+    def say(self, message: object) -> Sequence[CarAction]:
+        """Return what puts a message on its way."""
+        if self._connection is None:
+            return ()
+        self.requests += 1
+        if self._exi:
+            return (TcpSend(self._connection, self._line.say(message)),)
+        return (SendMessage(self._connection, message),)
+
+    def hear(self, event: TcpData | MessageIn) -> Sequence[object]:
+        """Return the messages of the station. Raises PeerError for rubbish."""
+        if event.connection != self._connection:
+            return ()
+        if isinstance(event, MessageIn):
+            messages = [event.message]
+        else:
+            messages = self._line.hear(event.data)
+        self.responses += len(messages)
+        return messages
+
+    def is_on(self, connection: int) -> bool:
+        """Whether this is the connection in use."""
+        return connection == self._connection
+
+    def lose(self) -> None:
+        """Take note that the connection is gone."""
+        self._connection = None
+
+    def hang_up(self) -> Sequence[CarAction]:
+        """Return what closes the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        return () if connection is None else (TcpClose(connection),)
