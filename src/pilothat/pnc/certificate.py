@@ -113,6 +113,7 @@ def parse(der: bytes, limit: int = MAX_OCTETS) -> Certificate:
     except (
         ValueError,  # what the library raises for nearly all of it
         TypeError,
+        KeyError,  # an odd string type in a name
         UnsupportedAlgorithm,
         x509.InvalidVersion,
         x509.DuplicateExtension,
