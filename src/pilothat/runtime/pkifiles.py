@@ -1,6 +1,7 @@
 """The folder with keys and certificates: where what stands, read and written.
 
     secc/chain.pem  key.pem  [ocsp.der]   the station: leaf, CPO Sub-CA 2, CPO Sub-CA 1
+    secc-*/...                            the same below further V2G roots
     trust/v2g*.pem  mo*.pem  oem*.pem     roots, and CAs that cars need not send
     trust/revoked.txt                     SHA-256 fingerprints, one a line
     ev/chain.pem  key.pem                 a car: its contract
@@ -85,6 +86,12 @@ ROOTS: Mapping[str, str] = {  # name of a root -> where cars and station look fo
     "mo_root": "trust/mo_root.pem",
     "oem_root": "trust/oem_root.pem",
 }
+
+
+def secc_places(folder: Path) -> tuple[Place, ...]:
+    """Return where the chains of a station stand, the main one first."""
+    others = sorted(path.parent.name for path in folder.glob(f"secc-*/{CHAIN}"))
+    return (SECC, *[Place(name) for name in others])
 
 
 def read_credential(folder: Path, place: Place) -> Credential:

@@ -11,6 +11,9 @@ import ssl
 from pathlib import Path
 
 from pilothat.errors import ConfigError
+from pilothat.pnc import roles
+from pilothat.pnc.certificate import Certificate
+from pilothat.pnc.hello import chosen, named_roots
 from pilothat.runtime.pkifiles import (
     EV_V2G_ROOT,
     SECC,
@@ -18,6 +21,8 @@ from pilothat.runtime.pkifiles import (
     Place,
     read_certificates,
     read_credential,
+    read_trust,
+    secc_places,
 )
 
 CIPHERS = "ECDHE-ECDSA-AES128-SHA256"  # C023, AES in CBC with SHA-256
@@ -44,6 +49,33 @@ def server_context(
     if not has_tickets:
         context.options |= ssl.OP_NO_TICKET
     return context
+
+
+class Choice:
+    """The station's TLS for each V2G root it has a chain below.
+
+    Chains stand in ``secc`` and further folders beside it: ``secc-2``, ``secc-other``.
+    """
+
+    def __init__(self, folder: Path, *, keylog: Path | None = None) -> None:
+        """Make all contexts. Raises ConfigError."""
+        trust = read_trust(folder)
+        anchors = trust.anchors(roles.SECC)
+        self._contexts: list[ssl.SSLContext] = []
+        self._roots: list[Certificate] = []
+        for place in secc_places(folder):
+            context = server_context(folder, keylog=keylog, place=place)
+            top = read_certificates(place.chain_path(folder))[-1]
+            above = [root for root in anchors if top.is_issued_by(root)]
+            self._contexts.append(context)
+            self._roots.append(above[0] if above else top)
+
+    def pick(self, first: bytes) -> ssl.SSLContext:
+        """Return the context for a car, by the first octets it has sent.
+
+        `hello.wanted_octets` says how many are enough.
+        """
+        return self._contexts[chosen(named_roots(first), self._roots)]
 
 
 def client_context(folder: Path, *, keylog: Path | None = None) -> ssl.SSLContext:

@@ -28,6 +28,7 @@ from pilothat.runtime.pkifiles import (
     read_certificates,
     read_credential,
     read_trust,
+    secc_places,
 )
 
 DAY_S = 86_400
@@ -46,7 +47,6 @@ REMEDIES = {
     Flaw.SUB_EXPIRED: RENEW + ", with its new CAs",
     Flaw.NOT_YET_VALID: "Wait, or set the clock",
 }
-FIRST = "Put the leaf first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,7 @@ class Inspected:
     now_s: float
 
 
-CHAINS: tuple[tuple[Place, Role], ...] = (
-    (SECC, roles.SECC),
+CHAINS: tuple[tuple[Place, Role], ...] = (  # beside those of the station
     (EV_CONTRACT, roles.CONTRACT),
     (EV_OEM, roles.OEM),
     (CPS, roles.CPS),
@@ -120,7 +119,8 @@ def _roots(inspected: Inspected) -> Iterator[Line]:
 
 
 def _chains(inspected: Inspected) -> Iterator[Line]:
-    for place, role in CHAINS:
+    stations = [(place, roles.SECC) for place in secc_places(inspected.folder)]
+    for place, role in (*stations, *CHAINS):
         path = place.chain_path(inspected.folder)
         if not path.exists() and not place.key_path(inspected.folder).exists():
             if place is SECC:

@@ -180,8 +180,8 @@ def test_what_expires_soon_is_a_note(made: Path) -> None:
     )
 
 
-def reordered(own: Path) -> None:
-    path = own / "secc" / "chain.pem"
+def reordered(own: Path, place: str = "secc") -> None:
+    path = own / place / "chain.pem"
     leaf, sub2, sub1 = load_pem_x509_certificates(path.read_bytes())
     encoding = serialization.Encoding.PEM
     swapped = (leaf, sub1, sub2)
@@ -257,6 +257,13 @@ def test_problem_is_told_in_one_line(own: Path, spoil: object, told: str) -> Non
     spoil(own)
     found = [line for line in problems(own) if line.startswith(told)]
     assert len(found) == 1
+
+
+def test_further_chains_of_the_station_are_checked_too(own: Path) -> None:
+    shutil.copytree(own / "secc", own / "secc-b")
+    assert ran("pki", "check", own).code == 0
+    reordered(own, "secc-b")
+    assert problems(own)[0].startswith("secc-b/chain.pem: ")
 
 
 def with_ocsp(own: Path, serial_of: str, status: ocsp.OCSPCertStatus) -> None:
