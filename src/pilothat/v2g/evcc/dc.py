@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pilothat.v2g.evcc import rules
 from pilothat.v2g.evcc.appetite import Appetite
@@ -13,7 +12,6 @@ from pilothat.v2g.evcc.session import Dialect, Session, Take
 from pilothat.v2g.evcc.settings import SessionSettings, Trust
 from pilothat.v2g.evcc.states import (
     CLOSE_WINDOW_V,
-    DEAD_A,
     LOOPS,
     Complaint,
     Ending,
@@ -27,7 +25,6 @@ class DcSession(Session):
     def __init__(self, settings: SessionSettings, dialect: Dialect) -> None:
         super().__init__(settings, dialect)
         self._appetite = Appetite(settings)
-        self._starved_since: float | None = None
 
     def _table(self) -> dict[State, Take]:
         return super()._table() | {
@@ -35,7 +32,6 @@ class DcSession(Session):
             State.PRECHARGE: self._take_precharge,
             State.POWER_ON: self._take_power_on,
             State.CHARGING: self._take_current,
-            State.RAMP_DOWN: self._take_ramp,
             State.WELDING: self._take_welding,
         }
 
@@ -94,10 +90,7 @@ class DcSession(Session):
         ending = self._complaint(output, now) if isinstance(output, Output) else None
         if ending is not None:
             return self._leave(ending, now)
-        if self._fact.soc_pct >= self._settings.goal.target_soc_pct:
-            self._view = replace(self._view, is_complete=True)
-            return self._leave(Ending(Outcome.CHARGED, "the goal is reached"), now)
-        return self._go_on(heard, now)
+        return self._turn_around(heard, now)
 
     def _complaint(self, output: Output, now: float) -> Ending | None:
         """Take what the station delivers; tell where it is not enough or not true."""
@@ -106,25 +99,7 @@ class DcSession(Session):
         if self._appetite.is_spoilt(reported_a, self._fact, now):
             reason = "the reported current is not the measured one"
             return Ending(Outcome.ABORTED, reason, Complaint.CURRENT, welds=False)
-        if not self._appetite.is_starved:
-            self._starved_since = None
-        elif self._starved_since is None:
-            self._starved_since = now
-        patience_s = self._settings.habits.nothing_s
-        if patience_s is None or self._starved_since is None:
-            return None
-        is_over = now - self._starved_since >= patience_s
-        return Ending(Outcome.REFUSED, "the station gives nothing") if is_over else None
-
-    def _is_down(self) -> bool:
-        """Whether the current is gone, or was waited for long enough."""
-        is_gone = self.target_a <= 0 and self._fact.current_a < DEAD_A
-        return is_gone or self._turn.ends_at is None
-
-    def _take_ramp(self, _heard: Heard, now: float) -> Sequence[Action]:
-        if self._is_down():
-            return self._change(State.POWER_OFF, now)
-        return self._again(now, self._settings.pace.loop_s)
+        return self._hunger(now, is_starved=self._appetite.is_starved)
 
     # --- the way out
 

@@ -87,6 +87,13 @@ class SetEvContactor:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawCurrent:
+    """Let the on-board charger take a current, all phases together (AC)."""
+
+    current_a: float
+
+
+@dataclass(frozen=True, slots=True)
 class LockPlug:
     """Hold the plug, or let it go."""
 
@@ -116,4 +123,12 @@ class SessionEnded:
     reason: str
 
 
-Action = SendRequest | SetS2 | SetEvContactor | LockPlug | Disconnect | SessionEnded
+Action = (
+    SendRequest
+    | SetS2
+    | SetEvContactor
+    | DrawCurrent
+    | LockPlug
+    | Disconnect
+    | SessionEnded
+)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from pilothat.frozen import dataclass
+from pilothat.v2g.evcc.ac import AcSession
 from pilothat.v2g.evcc.dc import DcSession
 from pilothat.v2g.evcc.events import Action, Outcome
 from pilothat.v2g.evcc.heard import Heard, Notice, Schedule, Services
@@ -110,3 +111,10 @@ class Iso2DcEvcc(Iso2Session, DcSession):
         if self._is_down():
             return self._change(State.RENEGOTIATION, now)
         return self._again(now, self._settings.pace.loop_s)
+
+
+class Iso2AcEvcc(Iso2Session, AcSession):
+    """The car's half of an AC session: new terms only interrupt the current."""
+
+    def _towards_terms(self, now: float) -> Sequence[Action]:
+        return self._change(State.RENEGOTIATION, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pilothat.frozen import dataclass
 from pilothat.v2g.evcc.din import DinEvcc
 from pilothat.v2g.evcc.handshake import DIN, ISO_2
-from pilothat.v2g.evcc.iso2 import Iso2DcEvcc, Paused
+from pilothat.v2g.evcc.iso2 import Iso2AcEvcc, Iso2DcEvcc, Iso2Session, Paused
 from pilothat.v2g.evcc.session import Session
 from pilothat.v2g.evcc.settings import Energy, SessionSettings
 
@@ -27,6 +27,8 @@ def speech(
     """
     if namespace == DIN:
         return Speech("din", DinEvcc(settings))
-    if namespace == ISO_2 and settings.iso2.energy is Energy.DC:
-        return Speech("iso2", Iso2DcEvcc(settings, paused))
+    if namespace == ISO_2:
+        is_dc = settings.iso2.energy is Energy.DC
+        evcc: type[Iso2Session] = Iso2DcEvcc if is_dc else Iso2AcEvcc
+        return Speech("iso2", evcc(settings, paused))
     return None

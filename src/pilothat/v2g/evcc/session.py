@@ -77,6 +77,7 @@ class Session(ABC):
         self._grip = Grip()
         self._finished = 0  # authorisations asked for after the last one
         self._charging_since: float | None = None  # since power was first on
+        self._starved_since: float | None = None
         self._takes = self._table()
 
     def _table(self) -> dict[State, Take]:
@@ -87,6 +88,7 @@ class Session(ABC):
             State.PAYMENT: self._take_payment,
             State.AUTHORISATION: self._take_authorisation,
             State.PARAMETERS: self._take_parameters,
+            State.RAMP_DOWN: self._take_ramp,
             State.POWER_OFF: self._take_power_off,
             State.GOODBYE: self._take_goodbye,
         }
@@ -292,9 +294,28 @@ class Session(ABC):
         self._enter(State.CHARGING, now, self._settings.pace.before_loop_s)
         return self._grip.join()
 
+    def _turn_around(self, heard: Heard, now: float) -> Sequence[Action]:
+        """Take an answer in the loop that holds nothing against charging."""
+        if self._fact.soc_pct >= self._settings.goal.target_soc_pct:
+            self._view = replace(self._view, is_complete=True)
+            return self._leave(Ending(Outcome.CHARGED, "the goal is reached"), now)
+        return self._go_on(heard, now)
+
     def _go_on(self, _heard: Heard, now: float) -> Sequence[Action]:
         """Stay in the loop."""
         return self._again(now, self._settings.pace.loop_s)
+
+    def _hunger(self, now: float, *, is_starved: bool) -> Ending | None:
+        """Lose patience with a station that has given nothing for too long."""
+        if not is_starved:
+            self._starved_since = None
+        elif self._starved_since is None:
+            self._starved_since = now
+        patience_s = self._settings.habits.nothing_s
+        if patience_s is None or self._starved_since is None:
+            return None
+        is_over = now - self._starved_since >= patience_s
+        return Ending(Outcome.REFUSED, "the station gives nothing") if is_over else None
 
     # --- the way out
 
@@ -328,6 +349,16 @@ class Session(ABC):
         welds = was_joined and ending.welds and self._settings.habits.welding_max > 0
         self._change(State.WELDING if welds else State.GOODBYE, now)
         return actions
+
+    def _is_down(self) -> bool:
+        """Whether the current is gone, or was waited for long enough."""
+        is_gone = self.target_a <= 0 and self._fact.current_a < DEAD_A
+        return is_gone or self._turn.ends_at is None
+
+    def _take_ramp(self, _heard: Heard, now: float) -> Sequence[Action]:
+        if self._is_down():
+            return self._change(State.POWER_OFF, now)
+        return self._again(now, self._settings.pace.loop_s)
 
     def _take_power_off(self, _heard: Heard, now: float) -> Sequence[Action]:
         return self._open(now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Generic, TypeVar
 
 from pilothat.v2g.evcc.din import DinEvcc
@@ -16,6 +17,7 @@ from pilothat.v2g.evcc.events import (
     Action,
     Connected,
     Disconnect,
+    DrawCurrent,
     Event,
     InletFact,
     ResponseIn,
@@ -266,6 +268,9 @@ class Walk(Generic[S]):
             self.log.append((self.now, action))
             if isinstance(action, SetEvContactor):
                 self._is_joined = action.closed
+            if isinstance(action, DrawCurrent) and self.follows:
+                self.station.reported_a = action.current_a
+                self.measure(current_a=action.current_a)
             if isinstance(action, SendRequest):
                 self._answer(action.message)
 
@@ -293,6 +298,18 @@ class Road(Walk[Station]):
 
     settings: SessionSettings = field(default_factory=SessionSettings)
     station: Station = field(default_factory=Station)
+
+
+def story(walk: Walk[S]) -> list[object]:
+    """Return actions and, of messages, the names; repeats once."""
+    return [one for one, _ in groupby(word(action) for _, action in walk.log)]
+
+
+def word(action: Action) -> object:
+    match action:
+        case SendRequest(message):
+            return type(body_of(message)).__name__.removesuffix("Req")
+    return action
 
 
 def body_of(message: object) -> object:

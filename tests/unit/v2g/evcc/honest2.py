@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.unit.v2g.evcc.honest import Answers, Walk
 
-from pilothat.v2g.evcc.iso2 import Iso2DcEvcc, Paused
+from pilothat.v2g.evcc.iso2 import Iso2AcEvcc, Iso2DcEvcc, Paused
 from pilothat.v2g.evcc.session import Session
 from pilothat.v2g.evcc.settings import SessionSettings
 from pilothat.v2g.messages import iso2
@@ -209,6 +209,28 @@ class Iso2Station(Answers):
             "SessionStop": lambda: iso2.SessionStopRes(response_code=OK),
         }
         return answers[name]()
+
+
+@dataclass
+class AcStation(Iso2Station):
+    """The same for AC. max_a: what it allows while charging; None: it does not say."""
+
+    ac: iso2.AcEvseStatus = field(default_factory=ac_status)
+    max_a: float | None = 16.0
+
+    def car(self, settings: SessionSettings) -> Session:
+        return Iso2AcEvcc(settings, self.joins)
+
+    def honest(self, name: str) -> iso2.Response:
+        ac = self.ac
+        match name:
+            case "ChargeParameterDiscovery":
+                return ac_parameters(schedule(1, (0, 11_040.0)))
+            case "PowerDelivery":
+                return iso2.PowerDeliveryRes(response_code=OK, evse_status=ac)
+            case "ChargingStatus":
+                return charging(ac, self.max_a)
+        return super().honest(name)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 import pytest
-from tests.unit.v2g.evcc.honest import SESSION_ID
+from tests.unit.v2g.evcc.honest import SESSION_ID, story
 from tests.unit.v2g.evcc.honest2 import (
     FINISHED,
     OK,
@@ -126,27 +126,22 @@ def test_every_request_but_the_first_carries_the_stations_session_id() -> None:
 
 
 def test_the_pilot_is_c_from_before_the_cable_check_to_after_power_off() -> None:
-    log = [
-        action if not isinstance(action, SendRequest) else body.__class__.__name__
-        for _, action in charged().log
-        if (body := getattr(getattr(action, "message", None), "body", None)) or True
-    ]
-    story = [word for word, _ in groupby(log)]
-    first = story.index(SetS2(closed=True))
-    last = story.index(SetS2(closed=False))
-    assert story[first - 2 : first + 2] == [
-        "ChargeParameterDiscoveryReq",
+    told = story(charged())
+    first = told.index(SetS2(closed=True))
+    last = told.index(SetS2(closed=False))
+    assert told[first - 2 : first + 2] == [
+        "ChargeParameterDiscovery",
         LockPlug(locked=True),
         SetS2(closed=True),
-        "CableCheckReq",
+        "CableCheck",
     ]
-    assert story[last - 2 : last + 2] == [
-        "PowerDeliveryReq",
+    assert told[last - 2 : last + 2] == [
+        "PowerDelivery",
         SetEvContactor(closed=False),
         SetS2(closed=False),
-        "WeldingDetectionReq",
+        "WeldingDetection",
     ]
-    assert story[-3:] == [
+    assert told[-3:] == [
         LockPlug(locked=False),
         Disconnect(),
         SessionEnded(Outcome.CHARGED, "the goal is reached"),
