@@ -1,0 +1,51 @@
+"""The time of day is trusted only where it can be right."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pilothat.runtime.wallclock import (
+    EARLIEST_S,
+    TIME_ERROR,
+    WallClock,
+    kernel_state,
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_board", "has_clock", "is_trusted"),
+    [
+        (0, True, False, True),  # a Pi that has heard the time
+        (TIME_ERROR, True, False, False),  # one that has not
+        (TIME_ERROR, True, True, True),  # one with a clock of its own
+        (TIME_ERROR, False, False, True),  # a PC
+    ],
+)
+def test_board_without_a_clock_has_to_hear_the_time(
+    tmp_path: Path, state: int, is_board: bool, has_clock: bool, is_trusted: bool
+) -> None:
+    places = {tmp_path / "board": is_board, tmp_path / "rtc" / "rtc0": has_clock}
+    made = [path.mkdir(parents=True) for path, is_there in places.items() if is_there]
+    clock = WallClock(lambda: state, tmp_path / "board", tmp_path / "rtc")
+    assert clock.is_trusted_at(EARLIEST_S) is is_trusted
+    assert len(made) == is_board + has_clock
+
+
+def test_time_before_the_program_was_written_is_wrong() -> None:
+    kept = WallClock(lambda: 0)
+    assert not kept.is_trusted_at(EARLIEST_S - 1)
+    assert not kept.is_trusted_at(0)
+
+
+def test_moment_is_now() -> None:
+    before = time.time()
+    found = WallClock(lambda: 0).moment()
+    assert before <= found.unix_s <= time.time()
+    assert found.is_trusted
+
+
+def test_kernel_says_one_of_its_six_states() -> None:
+    assert kernel_state() in range(TIME_ERROR + 1)
