@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 
-from tests.unit.v2g.evcc.honest import SESSION_ID, Station
+from tests.unit.v2g.evcc.honest import SESSION_ID, Answers, Station, body_of
 
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import CmSetKeyCnf, CmSetKeyReq
@@ -44,8 +44,8 @@ from pilothat.twin.car import (
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp, tp
 from pilothat.v2g.evcc.events import PilotSeen
-from pilothat.v2g.evcc.handshake import DIN
-from pilothat.v2g.messages import codec, din
+from pilothat.v2g.evcc.handshake import NAMESPACES
+from pilothat.v2g.messages import codec, din, iso2
 from pilothat.v2g.messages.sap import (
     ResponseCode,
     SupportedAppProtocolReq,
@@ -65,18 +65,24 @@ class Booth:
     """Car and charging point in one virtual time."""
 
     def __init__(
-        self, profile: CarProfile | None = None, *, exi: bool = False, seed: int = 1
+        self,
+        profile: CarProfile | None = None,
+        *,
+        exi: bool = False,
+        seed: int = 1,
+        answers: Answers | None = None,
     ) -> None:
         self.car = Car(profile or CarProfile(), EV_MAC, Random(seed).randbytes, exi=exi)
         self.exi = exi
         self.station = Station()
+        self.answers = answers or self.station
         self.slac = EvseSlac(EVSE_MAC, SlacSettings())
         self.now = 0.0
         self.log: list[tuple[float, CarAction]] = []
         self.requests: list[str] = []
         self.security = sdp.Security.NONE
         self.has_sdp = self.has_tcp = self.has_slac = True
-        self.namespace = DIN
+        self.namespace = NAMESPACES[self.answers.protocol]
         self.electrics: CarElectrics | None = None
         self._connections = 0
         self._reader = tp.Reader()
@@ -145,9 +151,9 @@ class Booth:
         it = self.electrics
         volts_v = it.ocv_v if it is not None else 0.0
         is_joined = it is not None and it.contactor_closed
-        self.station.reported_v = volts_v
-        self.station.reported_a = self._target_a if is_joined else 0.0
-        self.tell(InletReading(volts_v, self.station.reported_a))
+        self.answers.reported_v = volts_v
+        self.answers.reported_a = self._target_a if is_joined else 0.0
+        self.tell(InletReading(volts_v, self.answers.reported_a))
 
     # --- powerline
 
@@ -190,7 +196,8 @@ class Booth:
     def _hear_tcp(self, connection: int, data: bytes) -> None:
         for frame in self._reader.feed(data):
             is_first = self.requests[-1:] != ["SupportedAppProtocol"]
-            protocol = "app" if is_first and not self._is_talking() else "din"
+            is_app = is_first and not self._is_talking()
+            protocol = "app" if is_app else self.answers.protocol
             self._hear(connection, codec(protocol).decode(frame.payload))
 
     def _is_talking(self) -> bool:
@@ -202,7 +209,8 @@ class Booth:
             return
         if self.exi:
             is_app = isinstance(answer, SupportedAppProtocolRes)
-            payload = codec("app" if is_app else "din").encode(answer)
+            protocol = "app" if is_app else self.answers.protocol
+            payload = codec(protocol).encode(answer)
             data = tp.pack(tp.PayloadType.EXI, payload)
             self.after(STEP_S, lambda: self.tell(TcpData(connection, data)))
         else:
@@ -220,13 +228,12 @@ class Booth:
                 response_code=ResponseCode.OK_SuccessfulNegotiation,
                 schema_id=taken.schema_id,
             )
-        assert isinstance(message, din.V2gMessage)
-        assert message.body is not None
-        self.requests.append(type(message.body).__name__.removesuffix("Req"))
-        if isinstance(message.body, din.CurrentDemandReq):
-            self._target_a = message.body.ev_target_current.si
-        body = self.station.answer(message.body)
-        return None if body is None else self.station.wrap(SESSION_ID, body)
+        request = body_of(message)
+        self.requests.append(type(request).__name__.removesuffix("Req"))
+        if isinstance(request, din.CurrentDemandReq | iso2.CurrentDemandReq):
+            self._target_a = request.ev_target_current.si
+        body = self.answers.answer(request)
+        return None if body is None else self.answers.wrap(SESSION_ID, body)
 
 
 def quick(profile: CarProfile, soc_pct: float = 79.9) -> CarProfile:

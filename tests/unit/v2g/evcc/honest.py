@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from pilothat.v2g.evcc.din import DinEvcc
 from pilothat.v2g.evcc.events import (
@@ -117,6 +117,7 @@ def current(
 class Answers(ABC):
     """Answers by the table ``special`` first, then honestly."""
 
+    protocol: ClassVar[str] = "din"
     reported_v: float = 350.0
     reported_a: float = 0.0
     special: dict[str, Callable[[], object]] = field(default_factory=dict)

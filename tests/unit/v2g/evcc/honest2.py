@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from tests.unit.v2g.evcc.honest import Answers, Walk
 
@@ -169,6 +170,7 @@ def authorisation(processing: iso2.EvseProcessing) -> iso2.AuthorizationRes:
 class Iso2Station(Answers):
     """A station of ISO 15118-2 that has all ways to charge."""
 
+    protocol: ClassVar[str] = "iso2"
     evse: iso2.DcEvseStatus = field(default_factory=status)
     joins: Paused | None = None
 
