@@ -55,6 +55,22 @@ class Ratings:
 
 
 @dataclass(frozen=True, slots=True)
+class AcRatings:
+    """What an AC outlet can deliver.
+
+    nominal_v: phase to neutral. max_a: of each phase. phases: 1 or 3
+    """
+
+    nominal_v: float = 230.0
+    max_a: float = 16.0
+    phases: int = 3
+
+    def max_w(self, phases: int) -> float:
+        """Return the power of so many phases: 11,040 W of 3 at 16 A."""
+        return self.nominal_v * self.max_a * min(phases, self.phases)
+
+
+@dataclass(frozen=True, slots=True)
 class Setpoint:
     """What the supply shall do: hold this voltage, at most this current."""
 
@@ -71,6 +87,7 @@ class PathPhase(Enum):
     """Where the power path stands."""
 
     OFF = "off"  # contactor open, supply off
+    CLOSING = "closing"  # AC
     CHECKING = "cable check"
     ISOLATED = "isolation good"  # contactor closed, no voltage
     PRECHARGE = "precharge"
@@ -116,6 +133,11 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class Energise:
+    """Give the car mains voltage (AC)."""
+
+
+@dataclass(frozen=True, slots=True)
 class RampDown:
     """Stop in order: current to zero, contactor open, welding check."""
 
@@ -132,5 +154,6 @@ class LimitsSaid:
     ev: EvLimits
 
 
-Wish = CheckCable | PreCharge | Deliver | RampDown | Cut | LimitsSaid
+Wish = CheckCable | PreCharge | Deliver | Energise | RampDown | Cut | LimitsSaid
 """What a session, or the station itself, wants of the power path."""
+ForPower = CheckCable | PreCharge | Deliver | Energise  # what switches something on

@@ -51,7 +51,7 @@ from pilothat.station.events import (
 from pilothat.station.settings import StationSettings
 from pilothat.v2g.quirks import CONFORMANCE, FIELD, Quirk
 from pilothat.v2g.secc.din import DinSettings
-from pilothat.v2g.secc.iso2 import Iso2Settings
+from pilothat.v2g.secc.iso2_power import Iso2Settings
 from pilothat.v2g.secc.iso2_answers import Offer
 
 EVENTS: list[object] = [

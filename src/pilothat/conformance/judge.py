@@ -149,6 +149,17 @@ def _meter(played: Played, wanted: bool, _: Expect) -> str:  # noqa: FBT001 - a 
     return "no MeterInfo" if wanted and not has else ""
 
 
+def _contactor(played: Played, wanted: str, _: Expect) -> str:
+    """Look at the contactor: ``closed<=3s`` or ``open``."""
+    state, *limits = wanted.split("<=")
+    bench, is_closed = played.tester.world.bench, state == "closed"
+    holds = played.tester.until(
+        lambda: bench.contactor_is_closed(played.tester.now) is is_closed,
+        float(limits[0].rstrip("s")) if limits else 1.0,
+    )
+    return "" if holds else f"the contactor is not {state}"
+
+
 def _service_id(played: Played, _: str, __: Expect) -> str:
     return "" if _last(played).service_id else "no ServiceID"
 
@@ -283,6 +294,7 @@ _CHECKS: Mapping[str, Check] = {
     "ReceiptRequired": _receipt,
     "MeterInfo": _meter,
     "ServiceID": _service_id,
+    "contactor": _contactor,
     "then": _then,
     "server_alive": _alive,
     "udp_header": _sdp(slice(0, 8), "SDP header"),

@@ -28,7 +28,7 @@ from pilothat.v2g.messages.iso2_types import (
 EVCC_ID = bytes.fromhex("00018700001a")
 DEPARTURE_S = 7200
 TARGET_V, TARGET_A, PRECHARGE_A = 400.0, 10.0, 2.0
-P_MAX_W = 50_000.0
+P_MAX_W, AC_MAX_W = 50_000.0, 11_040.0
 
 Changes = Mapping[str, Any]
 
@@ -63,13 +63,13 @@ def _selection(changes: Changes) -> iso2.Request:
 
 def _parameters(changes: Changes) -> iso2.Request:
     departure_s = DEPARTURE_S if changes.get("DepartureTime") else None
-    mode = str(changes.get("RequestedEnergyTransferMode", ""))
+    mode = str(changes.get("RequestedEnergyTransferMode", changes.get("mode", "")))
     return iso2.ChargeParameterDiscoveryReq(
         max_entries_sa_schedule_tuple=changes.get("MaxEntriesSAScheduleTuple"),
         requested_energy_transfer_mode=EnergyTransferMode.AC_three_phase_core
         if "AC" in mode
         else EnergyTransferMode.DC_extended,
-        ev_charge_parameter=_ac(departure_s)
+        ev_charge_parameter=_ac(departure_s, changes)
         if "AC" in mode
         else DcEvChargeParameter(
             departure_time=departure_s,
@@ -81,13 +81,14 @@ def _parameters(changes: Changes) -> iso2.Request:
     )
 
 
-def _ac(departure_s: int | None) -> AcEvChargeParameter:
+def _ac(departure_s: int | None, changes: Changes) -> AcEvChargeParameter:
+    is_odd = "-100" in str(changes.get("deviation", ""))
     return AcEvChargeParameter(
         departure_time=departure_s,
         e_amount=PhysicalValue.of(20_000.0, UnitSymbol.Wh),
         ev_max_voltage=volts(400.0),
-        ev_max_current=amperes(32.0),
-        ev_min_current=amperes(6.0),
+        ev_max_current=amperes(-100.0 if is_odd else 32.0),
+        ev_min_current=amperes(500.0 if is_odd else 6.0),
     )
 
 
@@ -101,18 +102,21 @@ def _precharge(changes: Changes) -> iso2.Request:
 
 def _power(changes: Changes) -> iso2.Request:
     progress = ChargeProgress[changes.get("ChargeProgress", "Start")]
+    is_ac = changes.get("mode") == "AC"
     factor = 2.0 if "2 x" in str(changes.get("ChargingProfileEntryMaxPower")) else 1.0
     entry = ProfileEntry(
         charging_profile_entry_start=0,
         charging_profile_entry_max_power=PhysicalValue.of(
-            P_MAX_W * factor, UnitSymbol.W
+            (AC_MAX_W if is_ac else P_MAX_W) * factor, UnitSymbol.W
         ),
     )
     return iso2.PowerDeliveryReq(
         charge_progress=progress,
         sa_schedule_tuple_id=changes.get("SAScheduleTupleID", 1),
         charging_profile=ChargingProfile(profile_entry=(entry,)),
-        ev_power_delivery_parameter=DcEvPowerDeliveryParameter(
+        ev_power_delivery_parameter=None
+        if is_ac
+        else DcEvPowerDeliveryParameter(
             dc_ev_status=_status(changes),
             charging_complete=progress is ChargeProgress.Stop,
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from pilothat.conformance import requests
+from pilothat.conformance.rows import Row
 from pilothat.conformance.tester import LINK_S, Answer, Tester, UnexpectedError
 from pilothat.twin.circuit import CarPilot
 from pilothat.v2g import sdp
@@ -25,7 +26,7 @@ OPEN_S = 0.2  # of the car's contactor; S2 opens within 250 ms
 def ask(tester: Tester, name: str, **changes: object) -> Answer:
     """Send a request within the session and return its answer."""
     header = iso2.MessageHeader(session_id=tester.session_id)
-    body = requests.build(name, changes)
+    body = requests.build(name, {"mode": tester.mode, **changes})
     answer = tester.ask(iso2.V2gMessage(header=header, body=body))
     if isinstance(answer.body, iso2.SessionSetupRes):
         tester.session_id = answer.message.header.session_id
@@ -146,12 +147,35 @@ def _renegotiate(tester: Tester) -> None:
     tester.join(is_joined=False)
 
 
+def _start_ac(tester: Tester) -> None:
+    tester.pilot(CarPilot.C)
+    good(tester, "PowerDeliveryReq", ChargeProgress="Start")
+    tester.join(is_joined=True)
+
+
+def _loop_ac(tester: Tester, rounds: int = LOOPS) -> None:
+    for _ in range(rounds):
+        good(tester, "ChargingStatusReq")
+        tester.wait(POLL_S)
+
+
+def _stop_ac(tester: Tester) -> None:
+    tester.join(is_joined=False)
+    good(tester, "PowerDeliveryReq", ChargeProgress="Stop")
+    tester.pilot(CarPilot.B)
+    tester.wait(OPEN_S)
+
+
 def _finished(name: str) -> Callable[[Tester], None]:
     return lambda tester: finished(tester, name)
 
 
 def _good(name: str) -> Callable[[Tester], None]:
     return lambda tester: void(good(tester, name))
+
+
+def _good_with(name: str, **changes: object) -> Callable[[Tester], None]:
+    return lambda tester: void(good(tester, name, **changes))
 
 
 def void(_: object) -> None:
@@ -176,6 +200,7 @@ _LINKED, _FOUND, _CONNECTED, _AGREED, _SETUP, _DISCOVERED = range(1, 7)
 _SELECTED, _AUTHORISED, _PARAMETERS, _CHECKED, _PRECHARGED = range(7, 12)
 _LOOPING = (*_TO_PRECHARGED, _start, _loop)
 _ENDURED = (*_LOOPING, lambda tester: _loop(tester, ENDURANCE))
+_AC_LOOPING = (*_TO_PRECHARGED[:_PARAMETERS], _start_ac, _loop_ac)
 
 # what a precondition says -> the steps that lead there; the first that fits counts
 ROADS: Mapping[str, Sequence[Step]] = {
@@ -214,9 +239,27 @@ ROADS: Mapping[str, Sequence[Step]] = {
 }
 
 
-def steps(precondition: str) -> Sequence[Step] | None:
-    """Return the way to a precondition; None when nobody knows it."""
-    for words, road in ROADS.items():
-        if words in precondition:
+# where AC goes another way
+AC_ROADS: Mapping[str, Sequence[Step]] = {
+    "for ChargeProgress Start": (*_TO_PRECHARGED[:_PARAMETERS], _start_ac),
+    "for ChargeProgress Renegotiate": (
+        *_AC_LOOPING,
+        _good_with("PowerDeliveryReq", ChargeProgress="Renegotiate"),
+    ),
+    "(endurance)": (
+        *_AC_LOOPING,
+        lambda tester: _loop_ac(tester, ENDURANCE),
+        _stop_ac,
+    ),
+    "for ChargeProgress Stop": (*_AC_LOOPING, _stop_ac),
+    "in the charge loop": _AC_LOOPING,
+}
+
+
+def steps(row: Row) -> Sequence[Step] | None:
+    """Return the way to where a case begins; None when nobody knows it."""
+    own = AC_ROADS if row.mode == "AC" else {}
+    for words, road in (*own.items(), *ROADS.items()):
+        if words in row.precondition:
             return road
     return None

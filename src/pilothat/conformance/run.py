@@ -13,8 +13,11 @@ from pilothat.conformance.stimulus import Played, play
 from pilothat.conformance.tester import Tester
 from pilothat.errors import PilotHatError
 from pilothat.frozen import dataclass
+from pilothat.plant import AcRatings
+from pilothat.twin.bench import BenchSettings
 from pilothat.twin.stage import WorldSettings
 from pilothat.v2g.quirks import CONFORMANCE, FIELD
+from pilothat.v2g.secc.iso2_answers import Offer, modes_of
 
 PROTOCOLS = ("ISO15118-2", "ANY")
 # what a case needs that this station has not
@@ -68,31 +71,31 @@ def run(row: Row, *, is_strict: bool = True) -> Result:
 def _not_applicable(row: Row) -> str:
     if row.protocol not in PROTOCOLS:
         return f"{row.protocol} is not played"
-    if row.mode == "AC":
-        return "a DC station"
     lacks = (LACKS.get(one, "") for one in row.applicability.items())
     reason = next(filter(None, lacks), "")
     if reason:
         return reason
     if row.send is None or row.expect is None:
         return "told in words only"
-    if road.steps(row.precondition) is None:
+    if road.steps(row) is None:
         return f"nobody knows the way to '{row.precondition[:60]}'"
     return ""
 
 
 def _played(row: Row, *, is_strict: bool) -> list[str]:
-    tester = Tester(_settings(is_strict=is_strict))
+    tester = Tester(_settings(row.mode, is_strict=is_strict))
     tester.wait(2.0)
-    for step in road.steps(row.precondition) or ():
+    for step in road.steps(row) or ():
         step(tester)
     played: Played = play(tester, row.send or {})
     complaints = list(judge(played, row.expect or {}))
     return complaints + tester.world.invariants.violations
 
 
-def _settings(*, is_strict: bool) -> WorldSettings:
+def _settings(mode: str, *, is_strict: bool) -> WorldSettings:
+    """Return a DC station of a profile, or an AC one."""
     quirks = CONFORMANCE if is_strict else FIELD
+    ac = AcRatings() if mode == "AC" else None
     settings = WorldSettings()
     station = settings.station
     return replace(
@@ -100,6 +103,8 @@ def _settings(*, is_strict: bool) -> WorldSettings:
         station=replace(
             station,
             din=replace(station.din, quirks=quirks),
-            iso2=replace(station.iso2, quirks=quirks),
+            iso2=replace(station.iso2, quirks=quirks, offer=Offer(modes=modes_of(ac))),
+            ac=ac,
         ),
+        bench=BenchSettings(mains_v=ac.nominal_v if ac else None),
     )

@@ -57,6 +57,7 @@ class Tester:
         self.probe = Probe(EV_MAC, Chance(1, "car"))
         self.line = Line()
         self.session_id = b"\0"
+        self.mode = "AC" if settings.station.ac else "DC"
         self.duties: list[tuple[float, float]] = []
         self.closes: list[float] = []
         self.heard_at = 0.0  # the newest message

@@ -130,8 +130,8 @@ class _Wire:
 class TwinBoard:
     """A board (``PilotBackend``) whose circuit is the twin's bench."""
 
-    def __init__(self, path: str) -> None:
-        self._bench = Bench(BenchSettings(), os.urandom)
+    def __init__(self, path: str, settings: BenchSettings | None = None) -> None:
+        self._bench = Bench(settings or BenchSettings(), os.urandom)
         self._wire = _Wire(path)
         self._supply = ""  # where to report to
         self._car = ""
@@ -300,13 +300,17 @@ class CableEnd:
 
 
 def open_board(options: Mapping[str, str]) -> TwinBoard:
-    """Open the twin board; option ``socket`` is the path of the bench."""
+    """Open the twin board.
+
+    Options: ``socket`` is the path of the bench, ``mains_v`` makes an AC outlet of it.
+    """
     path = options.get("socket", DEFAULT_SOCKET)
     if Path(path).is_socket() and _answers(path):
         raise BoardError(
             "another station uses this bench", where=path, remedy="Stop it first"
         )
-    return TwinBoard(path)
+    mains = options.get("mains_v")
+    return TwinBoard(path, BenchSettings(mains_v=float(mains) if mains else None))
 
 
 def _answers(path: str) -> bool:

@@ -11,7 +11,7 @@ from pilothat.errors import ConfigError
 from pilothat.frozen import dataclass
 from pilothat.guard import Want
 from pilothat.journal import Entry, JournalError, Played, Reading, line_of
-from pilothat.plant import PlantFact, Ratings, Setpoint
+from pilothat.plant import AcRatings, PlantFact, Ratings, Setpoint
 from pilothat.plc.link import LinkSettings
 from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import SlacSettings
@@ -20,11 +20,12 @@ from pilothat.station.events import Event
 from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
 from pilothat.v2g.secc.din import DinSettings
-from pilothat.v2g.secc.iso2 import Iso2Settings
 from pilothat.v2g.secc.iso2_answers import Offer
+from pilothat.v2g.secc.iso2_power import Iso2Settings
 
 _SETTINGS = (
     StationSettings,
+    AcRatings,
     Ratings,
     DinSettings,
     Iso2Settings,

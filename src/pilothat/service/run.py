@@ -24,7 +24,7 @@ from pathlib import Path
 
 from pilothat.errors import PilotHatError
 from pilothat.journal import Recorder, header_of
-from pilothat.plant import Ratings
+from pilothat.plant import AcRatings, Ratings
 from pilothat.runtime import netwatch
 from pilothat.runtime.boards import open_supply
 from pilothat.runtime.guardlink import GuardLink, pair
@@ -40,8 +40,8 @@ from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
 from pilothat.v2g.quirks import CONFORMANCE, FIELD
 from pilothat.v2g.secc.din import DinSettings
-from pilothat.v2g.secc.iso2 import Iso2Settings
-from pilothat.v2g.secc.iso2_answers import Offer
+from pilothat.v2g.secc.iso2_answers import Offer, modes_of
+from pilothat.v2g.secc.iso2_power import Iso2Settings
 
 log = logging.getLogger("pilothat")
 
@@ -77,12 +77,24 @@ def run(options: argparse.Namespace) -> int:
     return asyncio.run(_serve(settings))
 
 
+def _ac_ratings(settings: Settings) -> AcRatings | None:
+    """Return what an AC outlet gives; None for a DC one."""
+    if settings.text("station.outlet") != "ac":
+        return None
+    return AcRatings(
+        nominal_v=settings.number("ac.nominal_v"),
+        max_a=settings.number("ac.max_a"),
+        phases=int(settings.number("ac.phases")),
+    )
+
+
 PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
 
 
 def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
     """Return the station's settings from the file's."""
     quirks = FIELD if settings.text("v2g.profile") == "field" else CONFORMANCE
+    ac = _ac_ratings(settings)
     return StationSettings(
         host_mac=host_mac,
         ratings=Ratings(
@@ -96,8 +108,10 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
             evse_id=bytes.fromhex(settings.text("station.evse_id")),
             quirks=quirks,
         ),
+        ac=ac,
         iso2=Iso2Settings(
-            offer=Offer(evse_id=settings.text("station.evse_id_iso")), quirks=quirks
+            offer=Offer(settings.text("station.evse_id_iso"), modes_of(ac)),
+            quirks=quirks,
         ),
         protocols=PROTOCOLS[settings.text("v2g.protocols")],
         slac=SlacSettings(
@@ -189,6 +203,7 @@ def _only_one(interface: str) -> Iterator[None]:
 def _guard(settings: Settings) -> Iterator[GuardLink]:
     """Run the guard process as long as we need it."""
     ours, theirs = pair()
+    ac = _ac_ratings(settings)
     ventilation = "yes" if settings.flag("pilot.ventilation") else "no"
     command = [
         sys.executable,
@@ -198,6 +213,7 @@ def _guard(settings: Settings) -> Iterator[GuardLink]:
         settings.text("board.driver"),
         f"socket={settings.text('board.socket')}",
         f"ventilation={ventilation}",
+        f"mains_v={ac.nominal_v if ac else ''}",
     ]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     theirs.close()

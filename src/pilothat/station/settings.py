@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import field
 
 from pilothat.frozen import dataclass
-from pilothat.plant import Ratings
+from pilothat.plant import AcRatings, Ratings
 from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import SlacSettings
 from pilothat.station.phases import C_SEQU_RETRY
 from pilothat.v2g.secc.din import DinSettings
-from pilothat.v2g.secc.iso2 import Iso2Settings
+from pilothat.v2g.secc.iso2_power import Iso2Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class StationSettings:
     """One charging point.
 
     host_mac: MAC of the powerline interface, 6 bytes
+    ac: the outlet is an AC one with these ratings; None: a DC outlet
     has_ventilation: cars that ask for it (state D) may charge
     protocols: what is served; a car chooses among them
     is_free: every car is authorised at once
@@ -26,6 +27,7 @@ class StationSettings:
 
     host_mac: bytes
     ratings: Ratings = field(default_factory=Ratings)
+    ac: AcRatings | None = None
     din: DinSettings = field(default_factory=DinSettings)
     iso2: Iso2Settings = field(default_factory=Iso2Settings)
     protocols: tuple[str, ...] = ("iso2", "din")

@@ -14,8 +14,9 @@ from pilothat.guard import GuardFact, PilotFact
 from pilothat.machine import Entropy, earliest, is_due
 from pilothat.pilot.duty import FAULT_PCT, STEADY_PCT
 from pilothat.pilot.levels import PilotState
-from pilothat.plant import CheckCable, Cut, Deliver, PreCharge, RampDown, Wish
+from pilothat.plant import CheckCable, Cut, ForPower, RampDown, Wish
 from pilothat.power import path as power
+from pilothat.power.acpath import AcPath
 from pilothat.station import events
 from pilothat.station import powerline as line
 from pilothat.station.actions import Action, MeasureIsolation, Raise, SetOutput, Topic
@@ -55,7 +56,7 @@ class Station:
         self.pilot = PilotFact(PilotState.F, 0.0, None, FAULT_PCT)
         self.guard = GuardFact(is_contactor_closed=False, is_supply_enabled=False)
         self.faults = StandingFaults()
-        self.path = power.PowerPath(settings.ratings)
+        self.path = AcPath() if settings.ac else power.PowerPath(settings.ratings)
         self.line = line.Powerline(
             settings.host_mac, settings.slac, settings.modem, entropy
         )
@@ -243,7 +244,7 @@ class Station:
                     self._out.add(action)
 
     def _wish(self, wish: Wish, now: float) -> None:
-        is_for_power = isinstance(wish, CheckCable | PreCharge | Deliver)
+        is_for_power = isinstance(wish, ForPower)
         is_allowed = self.phase is Phase.SESSION or self.stopper.step is ANNOUNCE
         if is_for_power and not is_allowed:
             return
@@ -389,6 +390,7 @@ class Station:
             current_a=self.path.plant.current_a,
             isolation=self.path.isolation,
             ratings=self._settings.ratings,
+            ac=self._settings.ac,
             pilot=self.pilot.state,
             is_authorised=self._is_authorised,
             wants_stop=reason is not None,

@@ -71,12 +71,14 @@ class CarElectrics:
     contactor_closed: bool = False
     ocv_v: float = 0.0
     r_ohm: float = 0.1
+    draw_a: float = 0.0  # from an AC outlet, all phases together
 
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
     """The circuit.
 
+    mains_v:     an AC outlet of this voltage; None is a DC outlet
     relay_s:     time the output contactor takes to close or open
     bleeder_s:   time constant of the outlet when nothing feeds it
     noise_v:     amplitude of the noise on a pilot sample
@@ -87,6 +89,7 @@ class BenchSettings:
     circuit: PilotCircuit = NOMINAL
     supply: SupplySettings = field(default_factory=SupplySettings)
     isolation: IsolationSettings = field(default_factory=IsolationSettings)
+    mains_v: float | None = None
     relay_s: float = 0.02
     bleeder_s: float = 0.3
     noise_v: float = 0.0
@@ -209,7 +212,7 @@ class Bench:
         return PlantFact(
             supply_v=_rounded(self._supply.voltage_v(now), steps.step_v),
             outlet_v=_rounded(self._outlet_v(now), steps.step_v),
-            current_a=_rounded(self._supply.current_a(now), steps.step_a),
+            current_a=_rounded(self._current_a(now), steps.step_a),
             isolation=isolation,
             isolation_ohm=isolation_ohm,
         )
@@ -226,7 +229,7 @@ class Bench:
         self._advance(now)
         if self._car is None:
             return 0.0, 0.0
-        return self._outlet_v(now), self._supply.current_a(now)
+        return self._outlet_v(now), self._current_a(now)
 
     def pilot_at_inlet(self, now: float) -> tuple[float, bool]:
         """Return the duty in percent the car sees, and whether it is PWM."""
@@ -316,15 +319,23 @@ class Bench:
         """The battery, where the car's contactor joins it to the cable."""
         if self._car is None or not self._car.contactor_closed:
             return None
+        if self._settings.mains_v is not None:
+            return None
         return Load(self._car.ocv_v, self._car.r_ohm)
 
     def _outlet_v(self, now: float) -> float:
+        if self._settings.mains_v is not None:
+            return self._settings.mains_v if self._relay.is_closed else 0.0
         if self._relay.is_closed:
             return self._supply.voltage_v(now)
         battery = self._battery
         return battery.ocv_v if battery else self._decay.at(now)
 
     def _current_a(self, now: float) -> float:
+        if self._settings.mains_v is not None:
+            is_fed = self._relay.is_closed and self._car is not None
+            is_joined = is_fed and self._car is not None and self._car.contactor_closed
+            return self._car.draw_a if self._car is not None and is_joined else 0.0
         return self._supply.current_a(now)
 
     def _isolation_ohm(self) -> float:

@@ -5,7 +5,7 @@ Breaking one is a defect of ours, never of the car; each is told with time and f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pilothat.exi.codec import ExiError
@@ -15,7 +15,7 @@ from pilothat.plant import OFF, SAFE_V, Setpoint
 from pilothat.power.limits import trip_voltage_v
 from pilothat.station.phases import Phase
 from pilothat.v2g import tp
-from pilothat.v2g.messages import codec, din
+from pilothat.v2g.messages import codec, din, iso2
 
 if TYPE_CHECKING:
     from pilothat.twin.world import World
@@ -216,15 +216,22 @@ class Invariants:
         return is_falling or self._world.bench.inlet(now)[1] <= CURRENT_A
 
 
+_MESSAGES: Mapping[str, type] = {"din": din.Request, "iso2": iso2.Request}
+
+
 def is_request(data: bytes) -> bool:
     """Tell whether the bytes are a request that a session must answer."""
     frames = tp.Reader().feed(data)
-    return any(_is_request(frame.payload) for frame in frames)
+    exi = tp.PayloadType.EXI
+    return any(_is_request(f.payload) for f in frames if f.payload_type == exi)
 
 
 def _is_request(payload: bytes) -> bool:
-    try:
-        message = codec("din").decode(payload)
-    except ExiError:
-        return False
-    return isinstance(message, din.V2gMessage) and isinstance(message.body, din.Request)
+    for name, kinds in _MESSAGES.items():
+        try:
+            body = getattr(codec(name).decode(payload), "body", None)
+        except ExiError:
+            continue
+        if isinstance(body, kinds):
+            return True
+    return False

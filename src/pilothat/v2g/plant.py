@@ -12,7 +12,7 @@ from enum import Enum
 from pilothat.faults import Fault
 from pilothat.frozen import dataclass
 from pilothat.pilot.levels import PilotState
-from pilothat.plant import Isolation, PathPhase, Ratings
+from pilothat.plant import AcRatings, Isolation, PathPhase, Ratings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class PlantState:
 
     outlet_v, current_a: measured, never what was asked for
     ratings: what the station can give, never zero
+    ac: the same where the outlet is an AC one
     is_authorised: None while nobody has decided
     wants_stop: somebody on our side wants the charge to end, in order
     fault: power has been cut because of this
@@ -31,6 +32,7 @@ class PlantState:
     current_a: float = 0.0
     isolation: Isolation = Isolation.INVALID
     ratings: Ratings = field(default_factory=Ratings)
+    ac: AcRatings | None = None
     pilot: PilotState = PilotState.B2
     is_authorised: bool | None = True
     wants_stop: bool = False

@@ -114,10 +114,15 @@ class Iso2State(State):
     CHARGING = "charging"
     POWER_OFF = "power delivery stopped"
     WELDING = "welding detection"
+    AC_READY = "AC power delivery"
+    AC_STARTED = "AC power delivery started"
+    AC_CHARGING = "AC charging"
+    AC_OFF = "AC power delivery stopped"
     ENDED = "ended"
 
 
 _I = Iso2State
+AC, DC = "ac", "dc"
 START, STOP, RENEGOTIATE = "start", "stop", "renegotiate"
 TERMINATE, PAUSE = "terminate", "pause"
 _BEFORE_LOOP = (
@@ -128,8 +133,10 @@ _BEFORE_LOOP = (
     _I.CABLE_CHECK,
     _I.PRECHARGE,
     _I.PRECHARGING,
+    _I.AC_READY,
 )
 _LOOP = (_I.STARTED, _I.CHARGING)
+_AC_LOOP = (_I.AC_STARTED, _I.AC_CHARGING)
 _AFTER_LOOP = (_I.POWER_OFF, _I.WELDING)
 
 ISO2_ROWS: Sequence[Row] = (
@@ -144,7 +151,15 @@ ISO2_ROWS: Sequence[Row] = (
         _I.PARAMETERS,
         quirk=Quirk.DOUBLE_AUTHORISATION,
     ),
-    Row(_I.PARAMETERS, "ChargeParameterDiscovery", _I.CABLE_CHECK),
+    Row(_I.PARAMETERS, "ChargeParameterDiscovery", _I.CABLE_CHECK, DC),
+    Row(_I.PARAMETERS, "ChargeParameterDiscovery", _I.AC_READY, AC),
+    Row(_I.AC_READY, "PowerDelivery", _I.AC_STARTED, START),
+    Row(_I.AC_READY, "PowerDelivery", _I.AC_OFF, STOP),
+    Row(_I.AC_READY, "PowerDelivery", _I.ENDED, RENEGOTIATE),  # V2G2-812
+    *(Row(s, "ChargingStatus", _I.AC_CHARGING) for s in _AC_LOOP),
+    *(Row(s, "PowerDelivery", _I.AC_OFF, STOP) for s in _AC_LOOP),
+    *(Row(s, "PowerDelivery", _I.PARAMETERS, RENEGOTIATE) for s in _AC_LOOP),
+    *(Row(s, "PowerDelivery", _I.ENDED, START) for s in _AC_LOOP),  # V2G2-812
     Row(_I.CABLE_CHECK, "CableCheck", _I.PRECHARGE),
     Row(_I.PRECHARGE, "PreCharge", _I.PRECHARGING),
     Row(_I.PRECHARGING, "PreCharge", _I.PRECHARGING),
@@ -162,9 +177,13 @@ ISO2_ROWS: Sequence[Row] = (
     ),
     *(
         Row(s, "SessionStop", _I.ENDED, TERMINATE)
-        for s in (*_BEFORE_LOOP, *_AFTER_LOOP)
+        for s in (*_BEFORE_LOOP, *_AFTER_LOOP, _I.AC_OFF)
     ),
     *(Row(s, "SessionStop", _I.ENDED, TERMINATE, Quirk.STOP_ANYWHERE) for s in _LOOP),
+    *(
+        Row(s, "SessionStop", _I.ENDED, TERMINATE, Quirk.STOP_ANYWHERE)
+        for s in _AC_LOOP
+    ),
 )
 
 Sequences = Mapping[tuple[State, str, str], Row]

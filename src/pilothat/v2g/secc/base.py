@@ -33,6 +33,7 @@ class Context:
     ev: EvLimits = EvLimits()
     soc_pct: int | None = None
     target_v: float = 0.0
+    max_w: float = 0.0  # of the schedule that was told
 
 
 RequestT = TypeVar("RequestT")
@@ -124,6 +125,7 @@ class Session(Generic[RequestT, ResponseT]):
         self._pending: tuple[RequestT, Row] | None = None
         self._waiting: deque[object] = deque()
         self._patience_at: float | None = None
+        self._wished: Sequence[Wish] = ()  # while the pending request waits
         self._silent_at: float | None = now + SEQUENCE_TIMEOUT_S
         self._asked: tuple[str, float] = ("", 0.0)
 
@@ -184,11 +186,9 @@ class Session(Generic[RequestT, ResponseT]):
             return self._refuse(request, "FAILED_UnknownSession", name, now)
         self._pending, self._silent_at = (request, row), None
         self._patience_at = now + PATIENCE_S
-        return self._try_pending(now, is_first_call=True)
+        return self._try_pending(now)
 
-    def _try_pending(
-        self, now: float, *, is_first_call: bool = False
-    ) -> Sequence[SessionAction]:
+    def _try_pending(self, now: float) -> Sequence[SessionAction]:
         """Ask the handler of the pending request (again)."""
         if self._pending is None:
             return ()
@@ -198,8 +198,11 @@ class Session(Generic[RequestT, ResponseT]):
         if isinstance(answer, Later):
             if ask.is_last_call:
                 raise AssertionError(f"{row.request}: no answer at the last call")
-            return answer.wishes if is_first_call else ()
+            is_news = answer.wishes != self._wished
+            self._wished = answer.wishes
+            return answer.wishes if is_news else ()
         self._pending = self._patience_at = None
+        self._wished = ()
         return self._give(answer, row, now)
 
     def _give(

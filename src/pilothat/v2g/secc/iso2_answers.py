@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from pilothat.frozen import dataclass
-from pilothat.plant import Isolation
+from pilothat.plant import AcRatings, Isolation
 from pilothat.v2g.messages import iso2
 from pilothat.v2g.messages.iso2_types import (
+    AcEvseChargeParameter,
     AcEvseStatus,
     CertificateChain,
     ChargeService,
@@ -45,6 +46,7 @@ LATEST_S = 16_777_214 + DAY_S  # what two entries can say
 CHARGE_SERVICE_ID = 1
 SCHEDULE_ID = 1
 RIPPLE_A = 2.0
+PHASES = 3
 _KEPT = 64  # values: the ratings stand in every answer of the loop
 
 _Code = DcEvseStatusCode
@@ -63,6 +65,16 @@ class Offer:
 
     evse_id: str = "ZZ00000"  # "not available"
     modes: tuple[EnergyTransferMode, ...] = (EnergyTransferMode.DC_extended,)
+
+
+def modes_of(ac: AcRatings | None) -> tuple[EnergyTransferMode, ...]:
+    """Return what an outlet can do: the DC pins of a combo connector, or AC."""
+    if ac is None:
+        return (EnergyTransferMode.DC_extended,)
+    single = EnergyTransferMode.AC_single_phase_core
+    if ac.phases < PHASES:
+        return (single,)
+    return (EnergyTransferMode.AC_three_phase_core, single)
 
 
 def refusal(
@@ -94,10 +106,14 @@ def discovery(code: ResponseCode, offer: Offer) -> iso2.ServiceDiscoveryRes:
 
 
 def parameters(
-    plant: PlantState, code: ResponseCode, departure_s: int | None = None
+    plant: PlantState,
+    code: ResponseCode,
+    departure_s: int | None = None,
+    phases: int = 3,
 ) -> iso2.ChargeParameterDiscoveryRes:
     """Return the rated limits, and a schedule until the car leaves or for a day."""
-    ratings = plant.ratings
+    ratings, ac = plant.ratings, plant.ac
+    max_w = ac.max_w(phases) if ac else ratings.max_w
     return iso2.ChargeParameterDiscoveryRes(
         response_code=code,
         evse_processing=EvseProcessing.Finished,
@@ -105,11 +121,13 @@ def parameters(
             sa_schedule_tuple=(
                 SaScheduleTuple(
                     sa_schedule_tuple_id=SCHEDULE_ID,
-                    p_max_schedule=_schedule(ratings.max_w, departure_s or DAY_S),
+                    p_max_schedule=_schedule(max_w, departure_s or DAY_S),
                 ),
             )
         ),
-        evse_charge_parameter=DcEvseChargeParameter(
+        evse_charge_parameter=_ac_parameter(plant, plant.ac)
+        if plant.ac
+        else DcEvseChargeParameter(
             dc_evse_status=status(plant, _Code.EVSE_Ready),
             evse_maximum_current_limit=amperes(ratings.max_a),
             evse_maximum_power_limit=watts(ratings.max_w),
@@ -118,6 +136,14 @@ def parameters(
             evse_minimum_voltage_limit=volts(ratings.min_v),
             evse_peak_current_ripple=amperes(RIPPLE_A),
         ),
+    )
+
+
+def _ac_parameter(plant: PlantState, ac: AcRatings) -> AcEvseChargeParameter:
+    return AcEvseChargeParameter(
+        ac_evse_status=ac_status(plant),
+        evse_nominal_voltage=volts(ac.nominal_v),
+        evse_max_current=amperes(ac.max_a),
     )
 
 
@@ -155,6 +181,18 @@ def status(plant: PlantState, code: DcEvseStatusCode) -> DcEvseStatus:
     )
 
 
+def ac_status(plant: PlantState) -> AcEvseStatus:
+    """Return the status of an AC outlet."""
+    is_asked_to_stop = plant.wants_stop or plant.fault is not None
+    return AcEvseStatus(
+        notification_max_delay=0,
+        evse_notification=EvseNotification.StopCharging
+        if is_asked_to_stop
+        else EvseNotification.NONE,
+        rcd=False,  # no input of this station tells what has tripped
+    )
+
+
 @lru_cache(maxsize=_KEPT)
 def volts(number: float) -> PhysicalValue:
     """Return a voltage in tenths."""
@@ -175,9 +213,6 @@ def watts(number: float) -> PhysicalValue:
 
 Refuse = Callable[[ResponseCode, PlantState, Offer], iso2.Response]
 _NO_ID = "none"
-_AC = AcEvseStatus(
-    notification_max_delay=0, evse_notification=EvseNotification.NONE, rcd=False
-)
 _NO_CHAIN = CertificateChain(certificate=b"")
 _NO_KEY = ContractSignatureEncryptedPrivateKey(id=_NO_ID, text=b"")
 _NO_DH = DiffieHellmanPublicKey(id=_NO_ID, text=b"")
@@ -187,6 +222,10 @@ _NO_CHALLENGE = bytes(16)
 
 def _not_ready(plant: PlantState) -> DcEvseStatus:
     return status(plant, _Code.EVSE_NotReady)
+
+
+def _any_status(plant: PlantState) -> AcEvseStatus | DcEvseStatus:
+    return ac_status(plant) if plant.ac else _not_ready(plant)
 
 
 _REFUSALS: Mapping[type[iso2.Request], Refuse] = {
@@ -208,17 +247,17 @@ _REFUSALS: Mapping[type[iso2.Request], Refuse] = {
     ),
     iso2.ChargeParameterDiscoveryReq: lambda code, plant, _: parameters(plant, code),
     iso2.PowerDeliveryReq: lambda code, plant, _: iso2.PowerDeliveryRes(
-        response_code=code, evse_status=_not_ready(plant)
+        response_code=code, evse_status=_any_status(plant)
     ),
     iso2.MeteringReceiptReq: lambda code, plant, _: iso2.MeteringReceiptRes(
-        response_code=code, evse_status=_not_ready(plant)
+        response_code=code, evse_status=_any_status(plant)
     ),
-    iso2.ChargingStatusReq: lambda code, _, offer: iso2.ChargingStatusRes(
+    iso2.ChargingStatusReq: lambda code, plant, offer: iso2.ChargingStatusRes(
         response_code=code,
         evse_id=offer.evse_id,
         sa_schedule_tuple_id=SCHEDULE_ID,
         receipt_required=False,
-        ac_evse_status=_AC,
+        ac_evse_status=ac_status(plant),
     ),
     iso2.CableCheckReq: lambda code, plant, _: iso2.CableCheckRes(
         response_code=code,
