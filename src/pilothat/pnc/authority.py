@@ -6,6 +6,7 @@ For tests and benches. Who charges for money gets certificates from a real PKI.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -79,6 +80,12 @@ CHAINS: Mapping[str, tuple[str, ...]] = {  # leaf and CAs, as messages and TLS c
     "contract": ("contract", "mo_sub2", "mo_sub1"),
     "oem": ("oem", "oem_sub2", "oem_sub1"),
 }
+
+
+def contract_plan(emaid: str) -> Plan:
+    """Return the plan of a contract of this eMAID."""
+    (plan,) = [one for one in PLANS if one.name == "contract"]
+    return replace(plan, common_name=emaid)
 
 
 def make_pki(
