@@ -87,13 +87,14 @@ def examined(folder: Path, now_s: float) -> Report:
     if not folder.is_dir():
         raise ConfigError("no such folder", where=str(folder), remedy=MAKE)
     lines: list[Line] = []
-    trust = Trust()
+    trust, looks = Trust(), LOOKS
     try:
         trust = read_trust(folder)
     except ConfigError as error:
         lines.append(Line(str(error)))
+        looks = WITHOUT_TRUST
     inspected = Inspected(folder, trust, now_s)
-    lines += [line for look in LOOKS for line in look(inspected)]
+    lines += [line for look in looks for line in look(inspected)]
     return Report(
         tuple([line.text for line in lines if line.is_problem]),
         tuple([line.text for line in lines if not line.is_problem]),
@@ -201,10 +202,6 @@ def _line(path: Path, what: str, remedy: str) -> Line:
     return Line(f"{path}: {what}. {remedy}")
 
 
-LOOKS: tuple[Callable[[Inspected], Iterator[Line]], ...] = (
-    _keys,
-    _roots,
-    _chains,
-    _ocsp,
-    _car_roots,
-)
+Look = Callable[[Inspected], Iterator[Line]]
+WITHOUT_TRUST: tuple[Look, ...] = (_keys, _ocsp, _car_roots)
+LOOKS: tuple[Look, ...] = (_roots, _chains, *WITHOUT_TRUST)

@@ -259,6 +259,13 @@ def test_problem_is_told_in_one_line(own: Path, spoil: object, told: str) -> Non
     assert len(found) == 1
 
 
+def test_file_in_trust_that_cannot_be_read_is_the_one_problem(own: Path) -> None:
+    path = own / "trust" / "mo_other.pem"
+    path.write_bytes(b"-----")
+    (found,) = problems(own)
+    assert found.startswith("trust/mo_other.pem: no PEM")
+
+
 def test_further_chains_of_the_station_are_checked_too(own: Path) -> None:
     shutil.copytree(own / "secc", own / "secc-b")
     assert ran("pki", "check", own).code == 0
