@@ -19,10 +19,11 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pilothat.frozen import dataclass
-from pilothat.plant import Ratings
+from pilothat.plant import AcRatings, Ratings
 from pilothat.service import replayjournal
 from pilothat.station.settings import StationSettings
 from pilothat.twin.bench import BenchSettings
@@ -32,15 +33,18 @@ from pilothat.twin.plant import SupplySettings
 from pilothat.twin.recorded import Phase, RecordedCar
 from pilothat.twin.recordedmarks import Said, Side
 from pilothat.twin.recordedwords import words_of
-from pilothat.twin.recording import RecordingError, parse
+from pilothat.twin.recording import Recording, RecordingError, parse
 from pilothat.twin.stage import EV, EV_MODEM_MAC, EVSE_MAC, WorldSettings
 from pilothat.twin.world import World
+from pilothat.v2g.messages.iso2_types import EnergyTransferMode
+from pilothat.v2g.secc.iso2_power import AC_PHASES
 
 LIMIT_S = 7200.0  # of virtual time, for the whole session
 AFTER_S = 15.0  # the station has put everything away by then
 PLUG_AT_S = 1.0
 SEED = 1
 STRONG = Ratings(max_v=1000.0, min_v=150.0, max_a=500.0, max_w=350_000.0)
+STRONG_AC = AcRatings(max_a=63.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,15 +90,7 @@ def _read(path: Path) -> str:
 def play(text: str, where: str) -> tuple[RecordedCar, Sequence[str]]:
     """Play a capture; return the car afterwards, and broken invariants."""
     recording = parse(text, where=where)
-    settings = WorldSettings(
-        station=StationSettings(host_mac=EVSE_MAC, ratings=STRONG),
-        bench=BenchSettings(
-            supply=SupplySettings(
-                max_v=STRONG.max_v, max_a=STRONG.max_a, max_w=STRONG.max_w
-            )
-        ),
-    )
-    world = World(settings, SEED)
+    world = World(_settings(recording), SEED)
     car = RecordedCar(recording, Chance(SEED, "car"))
     world.medium.attach(EV, car.host_mac, EV_MODEM_MAC)
     world.park(car)
@@ -102,6 +98,26 @@ def play(text: str, where: str) -> tuple[RecordedCar, Sequence[str]]:
     world.run(lambda: car.phase is Phase.AWAY and world.now > PLUG_AT_S, LIMIT_S)
     world.run(lambda: False, world.now + AFTER_S)
     return car, world.invariants.violations
+
+
+def _settings(recording: Recording) -> WorldSettings:
+    """Return a world whose station serves what the recording is in, and nothing else.
+
+    In another protocol the recorded car has nothing to say. A protocol that no station
+    of ours serves is left to the station: it refuses, or takes another offer.
+    """
+    station = StationSettings(host_mac=EVSE_MAC, ratings=STRONG)
+    supply = SupplySettings(max_v=STRONG.max_v, max_a=STRONG.max_a, max_w=STRONG.max_w)
+    bench = BenchSettings(supply=supply)
+    if recording.protocol in station.protocols:
+        station = replace(station, protocols=(recording.protocol,))
+    if recording.protocol == "iso2" and recording.energy_transfer:
+        mode = EnergyTransferMode[recording.energy_transfer]
+        ac = STRONG_AC if mode in AC_PHASES else None
+        iso2 = replace(station.iso2, offer=replace(station.iso2.offer, modes=(mode,)))
+        station = replace(station, ac=ac, iso2=iso2)
+        bench = replace(bench, mains_v=ac.nominal_v if ac else None)
+    return WorldSettings(station=station, bench=bench)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +202,7 @@ class Result:
         yield from _section("broken invariants", self.violations)
         yield ""
         yield f"reached   {car.reached.name}; recorded {car.recorded.name}"
-        yield f"loop      {car.loops} CurrentDemand requests"
+        yield f"loop      {car.loops} requests"
         yield f"ended     {car.reason}"
         yield f"verdict   {self.verdict}"
 

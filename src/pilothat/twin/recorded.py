@@ -57,8 +57,9 @@ from pilothat.twin.recordedslac import (
     is_whole,
     steps,
 )
+from pilothat.twin.recordedspeech import HANDSHAKE, body_of
 from pilothat.twin.recordedtalk import Heard, RecordedTalk, Say, TalkOver
-from pilothat.twin.recording import Recording, body_of
+from pilothat.twin.recording import Recording
 from pilothat.v2g import sdp, tp
 from pilothat.v2g.evcc.events import Disconnect, PilotSeen, SetEvContactor, SetS2
 from pilothat.v2g.evcc.line import Line
@@ -274,7 +275,7 @@ class RecordedCar:
             return
         for message in messages:
             self._run(self._talk.handle(message, now), now)
-            self._line.protocol = "din"
+            self._line.protocol = self.recording.protocol or HANDSHAKE
 
     # --- what the machines inside want
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from pilothat.exi.neutral import Json
-from pilothat.v2g.messages import codec, din
-from pilothat.v2g.messages.sap import SupportedAppProtocolReq, SupportedAppProtocolRes
+from pilothat.twin.recordedspeech import CODECS
+from pilothat.v2g.messages import codec
 
 COMPARED = (  # elements whose value is of the kind
     "ResponseCode",
@@ -19,22 +19,29 @@ COMPARED = (  # elements whose value is of the kind
     "EVSEStatusCode",
     "EVSENotification",
     "EVSEIsolationStatus",
+    "RCD",
 )
-_HEADER = "Header"
+ROOT = "V2G_Message"  # what stands around every message but those of the handshake
 
 Kind = dict[str, str]
 
 
-def as_json(message: object) -> dict[str, Json]:
-    """Return a message as neutral JSON: one key, its name; DIN without the header."""
-    if isinstance(message, SupportedAppProtocolReq | SupportedAppProtocolRes):
-        return codec("app").to_json(message)
-    if not isinstance(message, din.V2gMessage):
+def whole(message: object) -> dict[str, Json]:
+    """Return a message as neutral JSON: one key, its root element.
+
+    Raises TypeError for what is no message of a protocol that is played.
+    """
+    protocol = CODECS.get(type(message))
+    if protocol is None:
         raise TypeError(f"a {type(message).__name__} is no V2G message")
-    ((_, whole),) = codec("din").to_json(message).items()
-    if not isinstance(whole, dict):
-        raise TypeError("a message is an object")
-    body = whole["Body"]
+    return codec(protocol).to_json(message)
+
+
+def as_json(message: object) -> dict[str, Json]:
+    """Return a message as neutral JSON without its header: one key, its name."""
+    found = whole(message)
+    root = found.get(ROOT, found)
+    body = root.get("Body", root) if isinstance(root, dict) else {}
     return body if isinstance(body, dict) else {}
 
 

@@ -29,6 +29,7 @@ from pilothat.homeplug.frame import BROADCAST_MAC, Frame
 from pilothat.homeplug.qualcomm import LOCAL_MODEM_MAC
 from pilothat.machine import is_due
 from pilothat.slac.events import EvSlacMatched
+from pilothat.traffic.ear import wire_name
 from pilothat.twin.recording import Line
 
 DOUBLED_S = 0.05  # seen on real cars: a request sent twice, whoever answers
@@ -195,7 +196,7 @@ class RecordedSlac:
         step = self._script[self._at]
         if step.awaits is not None and step.awaits not in self._heard_at:
             self.stop()
-            return (SlacStuck(f"no {_wire_name(step.awaits)} for this car"),)
+            return (SlacStuck(f"no {wire_name(step.awaits.__name__)} for this car"),)
         self._at += 1
         self._since = now
         self._note(step)
@@ -255,8 +256,3 @@ def _chosen_charger(script: Sequence[Step]) -> bytes | None:
     """Return the MAC of the charger that the recorded car turned to last."""
     targets = [s.raw[:6] for s in script if s.raw[:6] != BROADCAST_MAC]
     return targets[-1] if targets else None
-
-
-def _wire_name(kind: type[Mme]) -> str:
-    names = {CmSlacParmCnf: "CM_SLAC_PARM.CNF", CmAttenCharInd: "CM_ATTEN_CHAR.IND"}
-    return names.get(kind, "CM_SLAC_MATCH.CNF")

@@ -7,24 +7,34 @@ the voltage. Everything else comes as recorded, at the recorded pace.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
 from pilothat.frozen import dataclass
 from pilothat.machine import is_due
+from pilothat.twin.recordedbytes import with_session_id
 from pilothat.twin.recordedkinds import differences
-from pilothat.twin.recording import (
-    USUAL_PACE_S,
-    Closing,
-    Recording,
-    Turn,
+from pilothat.twin.recordedspeech import (
+    CHECKED,
+    NEW_TERMS,
+    POWER_OFF,
+    POWER_ON,
+    PreChargeReq,
+    PreChargeRes,
+    SessionSetupReq,
+    SessionSetupRes,
+    V2gMessage,
+    agreed,
     body_of,
+    energy_transfer,
+    is_busy,
+    is_needless,
+    is_unserved,
+    protocol_of,
     refusal,
-    request_name,
 )
+from pilothat.twin.recording import USUAL_PACE_S, Closing, Recording, Turn
 from pilothat.v2g.evcc.events import Disconnect, SetEvContactor, SetS2
-from pilothat.v2g.messages import codec, din
 from pilothat.v2g.messages.sap import SupportedAppProtocolRes
 
 ONGOING_S = 60.0  # authentication, charge parameters, cable check: how long a car asks
@@ -33,7 +43,7 @@ SILENCE_S = 65.0  # a recorded car that fell silent: longer than the sequence ti
 MORE_PRECHARGE = 100
 PRECHARGE_GAP_V = 20.0
 PARTING_S = 0.1  # where the recorded station closed
-_CHECKED = ("ContractAuthentication", "ChargeParameterDiscovery", "CableCheck")
+_LOOPS = ("CurrentDemand", "ChargingStatus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,15 @@ class TalkOver:
 TalkAction = Say | Heard | TalkOver | SetS2 | SetEvContactor | Disconnect
 
 
+_APART = SetEvContactor(closed=False), SetS2(closed=False)
+_GRIPS: Mapping[str, Sequence[SetS2 | SetEvContactor]] = {  # at the answer to what
+    POWER_ON: (SetEvContactor(closed=True),),
+    NEW_TERMS: (SetEvContactor(closed=False),),
+    POWER_OFF: _APART,
+    "SessionStop": _APART,
+}
+
+
 class State(Enum):
     IDLE = auto()
     THINKING = auto()
@@ -90,6 +109,7 @@ class RecordedTalk:
         self._was_session_id = recording.session_id
         names = [turn.name for turn in self._turns]
         self._has_cable_check = "CableCheck" in names
+        self._is_ac = recording.energy_transfer.startswith("AC")
 
     def begin(self, now: float, pause_s: float) -> None:
         """Start with the handshake after a while."""
@@ -101,16 +121,9 @@ class RecordedTalk:
         if self.state is not State.AWAITING:
             return (Heard(message, (), "not asked for"),)
         turn = self._turns[self._at]
-        refused = refusal(message)
-        if refused:
-            told = _compare(message, turn)
-            was_refused = bool(refusal(turn.answer))
-            reason = f"{turn.name}: {refused}"
-            if _is_iso(self._recording.namespace):
-                reason = f"protocol not served: {self._recording.namespace}"
-            over = () if was_refused else self._break_off(reason)
-            actions = (Heard(message, told), *over)
-            return actions if over else (*actions, *self._go_on(self._at + 1, now))
+        code = refusal(message)
+        if code:
+            return self._take_refusal(message, code, now)
         unserved = self._unserved(message)
         if unserved:
             self.reached = 1
@@ -159,10 +172,12 @@ class RecordedTalk:
     def _say(self, now: float) -> Sequence[TalkAction]:
         turn = self._turns[self._at]
         payload, note = self._payload(turn)
-        if turn.name == "CurrentDemand":
+        if turn.name in _LOOPS:
             self.loops += 1
+        is_first = self._is_ac and turn.name == POWER_ON
+        grip = (SetS2(closed=True),) if is_first else ()
         self._enter(State.AWAITING, now + self._patience_s(turn))
-        return (Say(payload, turn.request, note),)
+        return (*grip, Say(payload, turn.request, note))
 
     def _patience_s(self, turn: Turn) -> float:
         """Return how long the answer may take: as long as the recorded car waited."""
@@ -178,30 +193,51 @@ class RecordedTalk:
         request = turn.request
         if request is None:
             return turn.raw, "cannot be decoded: sent as recorded"
-        if not isinstance(request, din.V2gMessage):
+        if not isinstance(request, V2gMessage):
             return turn.raw, ""
         was = request.header.session_id
         is_old = was == self._was_session_id if self._was_session_id else True
-        is_setup = isinstance(request.body, din.SessionSetupReq)
+        is_setup = isinstance(request.body, SessionSetupReq)
         if is_setup or not is_old or not self._session_id:
             return turn.raw, ""
         return with_session_id(turn.raw, request, self._session_id)
 
     # --- hearing
 
+    def _take_refusal(
+        self, message: object, code: str, now: float
+    ) -> Sequence[TalkAction]:
+        """Take a no: the end, unless the recorded station said no as well."""
+        turn = self._turns[self._at]
+        heard = Heard(message, _compare(message, turn))
+        if refusal(turn.answer):
+            return (heard, *self._go_on(self._at + 1, now))
+        reason = f"{turn.name}: {code}"
+        if is_unserved(code):
+            wanted = energy_transfer(turn.request)
+            what = f"energy transfer not served: {wanted}"
+            reason = what if wanted else f"protocol not served: {self._namespace}"
+        return (heard, *self._break_off(reason))
+
+    @property
+    def _namespace(self) -> str:
+        return self._recording.namespace or self._recording.protocol
+
     def _unserved(self, message: object) -> str:
         """Return why the talk cannot go on as recorded after a handshake."""
-        namespace = self._recording.namespace
-        if not isinstance(message, SupportedAppProtocolRes) or not _is_iso(namespace):
+        if not isinstance(message, SupportedAppProtocolRes):
+            return ""
+        ours = agreed(self._turns[self._at].request, message)
+        if protocol_of(ours) == self._recording.protocol:
             return ""
         return (
-            f"protocol not served: the recording is in {namespace}; the station took "
-            "another offer of the car, and what the car says then is not recorded"
+            f"protocol not served: the recording is in {self._namespace}; the station "
+            "took another offer of the car, and what the car says then is not recorded"
         )
 
     def _learn(self, message: object) -> None:
-        if isinstance(message, din.V2gMessage) and isinstance(
-            message.body, din.SessionSetupRes
+        if isinstance(message, V2gMessage) and isinstance(
+            message.body, SessionSetupRes
         ):
             self._session_id = message.header.session_id
 
@@ -209,17 +245,26 @@ class RecordedTalk:
         """Return the turn that comes next, and how that is not as recorded."""
         turn = self._turns[self._at]
         body = body_of(message)
-        processing = getattr(body, "evse_processing", None)
-        if turn.name in _CHECKED and processing is not None:
-            return self._after_processing(turn, processing, now)
-        if isinstance(body, din.PreChargeRes):
+        busy = is_busy(message)
+        if turn.name in CHECKED and busy is not None:
+            return self._after_processing(turn, now, is_busy=busy)
+        if isinstance(body, PreChargeRes):
             return self._after_precharge(turn, body)
-        return self._at + 1, ""
+        return self._after_plain(message)
+
+    def _after_plain(self, message: object) -> tuple[int, str]:
+        """Leave out what the car would not ask our station."""
+        following = first = self._at + 1
+        while following < len(self._turns) and is_needless(
+            self._turns[following].request, message
+        ):
+            following += 1
+        left_out = ", ".join(turn.name for turn in self._turns[first:following])
+        return following, f"{left_out} left out" if left_out else ""
 
     def _after_processing(
-        self, turn: Turn, processing: din.EvseProcessing, now: float
+        self, turn: Turn, now: float, *, is_busy: bool
     ) -> tuple[int, str]:
-        is_busy = processing is din.EvseProcessing.Ongoing
         is_answered = turn.answered_at is not None
         if is_busy and turn.is_finished and is_answered:
             if now - self._since >= ONGOING_S:
@@ -235,10 +280,10 @@ class RecordedTalk:
         note = f"Finished: {left_out} repetitions left out" if left_out else ""
         return last + 1, note
 
-    def _after_precharge(self, turn: Turn, answer: din.PreChargeRes) -> tuple[int, str]:
+    def _after_precharge(self, turn: Turn, answer: PreChargeRes) -> tuple[int, str]:
         request = body_of(turn.request)
-        is_last = self._next_name(self._at) == "PowerDelivery on"
-        if not is_last or not isinstance(request, din.PreChargeReq):
+        is_last = self._next_name(self._at) == POWER_ON
+        if not is_last or not isinstance(request, PreChargeReq):
             return self._at + 1, ""
         gap_v = abs(answer.evse_present_voltage.si - request.ev_target_voltage.si)
         if gap_v <= PRECHARGE_GAP_V:
@@ -253,19 +298,13 @@ class RecordedTalk:
 
     def _grip(self, message: object) -> Sequence[TalkAction]:
         """Return what the car does with S2 and contactor at this answer."""
-        request = body_of(self._turns[self._at].request)
-        processing = getattr(body_of(message), "evse_processing", None)
-        match request:
-            case din.ChargeParameterDiscoveryReq():
-                is_done = processing is din.EvseProcessing.Finished
-                return (
-                    (SetS2(closed=True),) if is_done and self._has_cable_check else ()
-                )
-            case din.PowerDeliveryReq(ready_to_charge_state=True):
-                return (SetEvContactor(closed=True),)
-            case din.PowerDeliveryReq() | din.SessionStopReq():
-                return SetEvContactor(closed=False), SetS2(closed=False)
-        return ()
+        name = self._turns[self._at].name
+        if name == "ChargeParameterDiscovery" and self._has_cable_check:
+            return () if is_busy(message) else (SetS2(closed=True),)
+        grips = _GRIPS.get(name, ())
+        if self._is_ac:  # its contactor is the charger's business
+            return [grip for grip in grips if isinstance(grip, SetS2)]
+        return grips
 
     # --- going on
 
@@ -311,45 +350,10 @@ class RecordedTalk:
         return (Disconnect(), TalkOver(reason, is_early=True))
 
 
-def with_session_id(
-    raw: bytes, message: din.V2gMessage, session_id: bytes
-) -> tuple[bytes, str]:
-    """Return the bytes of a message with another session ID, and what else changed.
-
-    Where the recorded bytes are not what our encoder writes, only the bits of the ID
-    are exchanged: those in which messages with ID 00.. and ff.. differ.
-    """
-    exi = codec("din")
-
-    def written(new: bytes) -> bytes:
-        header = replace(message.header, session_id=new)
-        return exi.encode(replace(message, header=header))
-
-    was = message.header.session_id
-    ours = written(session_id)
-    if written(was) == raw:
-        return ours, ""
-    if len(was) != len(session_id):
-        return ours, "encoded anew: its session ID has another length"
-    low, high = written(bytes(len(was))), written(b"\xff" * len(was))
-    mask = bytes(a ^ b for a, b in zip(low, high, strict=True))
-    size = min(len(raw), len(mask))
-    patched = bytes(
-        (old & ~bits & 0xFF) | (new & bits)
-        for old, new, bits in zip(raw[:size], ours[:size], mask[:size], strict=True)
-    )
-    return patched + raw[size:], "only the bits of its session ID were exchanged"
-
-
-def _is_iso(namespace: str) -> bool:
-    """Tell whether these are not the messages of DIN, whatever a maker calls them."""
-    return namespace.startswith("urn:iso:")
-
-
 def _compare(message: object, turn: Turn) -> tuple[str, ...]:
     """Return how an answer differs in kind from the recorded one."""
     if turn.flaw:
         return (f"the recorded answer is malformed ({turn.flaw})",)
     if turn.answer is None:
-        return ("recorded: no answer",) if request_name(turn.request) else ()
+        return ("recorded: no answer",)
     return differences(message, turn.answer)

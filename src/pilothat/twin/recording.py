@@ -20,17 +20,29 @@ from statistics import median
 from pilothat.errors import ConfigError
 from pilothat.exi.codec import ExiError
 from pilothat.frozen import dataclass
-from pilothat.v2g.messages import codec, din, sap
-from pilothat.v2g.messages.sap import SupportedAppProtocolReq, SupportedAppProtocolRes
+from pilothat.twin.recordedspeech import (
+    HANDSHAKE,
+    PLAYED,
+    PreChargeReq,
+    SessionSetupRes,
+    V2gMessage,
+    agreed,
+    body_of,
+    energy_transfer,
+    is_busy,
+    protocol_of,
+    refusal,
+    request_name,
+)
+from pilothat.v2g.messages import codec
+from pilothat.v2g.messages.sap import SupportedAppProtocolReq
 from pilothat.v2g.tp import PayloadType
 
-EXI_TYPE = f"{PayloadType.EXI:x}"
 SDP_REQUEST_TYPE = f"{PayloadType.SDP_REQUEST:x}"
 SDP_RESPONSE_TYPE = f"{PayloadType.SDP_RESPONSE:x}"
 USUAL_PACE_S = 0.1  # where a recording does not show how fast the car repeats
 SIDES = ("ev", "evse")
 CLOSINGS = ("FIN", "RST")
-_FINISHED = din.EvseProcessing.Finished
 
 
 class RecordingError(ConfigError):
@@ -58,6 +70,10 @@ class Line:
     kind: str
     data: bytes
     is_modem: bool = False
+
+
+Pair = tuple[Line, Line | None]
+"""A request and its answer, as recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,7 @@ class Recording:
 
     slac: frames of both hosts, without those of modems
     sdp: datagrams of both
+    protocol: codec of the messages behind the handshake; empty when there is none
     closing: None when nobody closed
     """
 
@@ -113,6 +130,7 @@ class Recording:
     slac: tuple[Line, ...] = ()
     sdp: tuple[Line, ...] = ()
     turns: tuple[Turn, ...] = ()
+    protocol: str = ""
     closing: Closing | None = None
 
     @property
@@ -120,25 +138,15 @@ class Recording:
         """Return the protocol that was agreed upon; empty when that is not known."""
         if not self.turns:
             return ""
-        asked, told = self.turns[0].request, self.turns[0].answer
-        if not isinstance(asked, SupportedAppProtocolReq) or not isinstance(
-            told, SupportedAppProtocolRes
-        ):
-            return ""
-        for offer in asked.app_protocol:
-            if offer.schema_id == told.schema_id:
-                return offer.protocol_namespace
-        return (
-            asked.app_protocol[0].protocol_namespace if told.schema_id is None else ""
-        )
+        return agreed(self.turns[0].request, self.turns[0].answer)
 
     @property
     def session_id(self) -> bytes:
         """Return the ID the recorded station gave; empty when it is not known."""
         for turn in self.turns:
             answer = turn.answer
-            if isinstance(answer, din.V2gMessage) and isinstance(
-                answer.body, din.SessionSetupRes
+            if isinstance(answer, V2gMessage) and isinstance(
+                answer.body, SessionSetupRes
             ):
                 return answer.header.session_id
         return b""
@@ -149,32 +157,15 @@ class Recording:
         targets = [
             request.ev_target_voltage.si
             for turn in self.turns
-            if isinstance(request := body_of(turn.request), din.PreChargeReq)
+            if isinstance(request := body_of(turn.request), PreChargeReq)
         ]
         return targets[-1] if targets else 0.0
 
-
-def body_of(message: object) -> object:
-    """Return what stands inside a DIN message; another message as it is."""
-    return message.body if isinstance(message, din.V2gMessage) else message
-
-
-def request_name(message: object) -> str:
-    """Return a request's name without Req; "unknown" for one that is not decoded."""
-    body = body_of(message)
-    if isinstance(body, din.PowerDeliveryReq):
-        return "PowerDelivery" + (" on" if body.ready_to_charge_state else " off")
-    return "unknown" if body is None else type(body).__name__.removesuffix("Req")
-
-
-def refusal(message: object) -> str:
-    """Return the code of an answer that says no; empty for one that says yes."""
-    if isinstance(message, SupportedAppProtocolRes):
-        is_no = message.response_code is sap.ResponseCode.Failed_NoNegotiation
-        return message.response_code.name if is_no else ""
-    code = getattr(body_of(message), "response_code", None)
-    name = code.name if isinstance(code, din.ResponseCode) else ""
-    return name if name.startswith("FAILED") else ""
+    @property
+    def energy_transfer(self) -> str:
+        """Return how the car wanted to charge; empty when it never said so."""
+        wanted = (energy_transfer(turn.request) for turn in self.turns)
+        return next(filter(None, wanted), "")
 
 
 def parse(text: str, *, where: str) -> Recording:
@@ -188,7 +179,9 @@ def parse(text: str, *, where: str) -> Recording:
     if not lines:
         raise RecordingError("there is nothing after the header", where=where)
     talk, closing = _until_closed(lines)
-    turns = tuple(_turns(talk, header.omitted))
+    pairs = _pairs(talk)
+    protocol = _protocol(pairs)
+    turns = tuple(_turns(pairs, protocol, header.omitted))
     if turns and not isinstance(turns[0].request, SupportedAppProtocolReq):
         raise RecordingError(
             "the conversation does not begin with supportedAppProtocolReq",
@@ -200,6 +193,7 @@ def parse(text: str, *, where: str) -> Recording:
         slac=tuple(x for x in lines if x.layer == "slac" and not x.is_modem),
         sdp=tuple(x for x in lines if x.layer == "sdp"),
         turns=turns,
+        protocol=protocol,
         closing=closing,
     )
 
@@ -284,32 +278,48 @@ def _until_closed(lines: Sequence[Line]) -> tuple[list[Line], Closing | None]:
 
 
 def _is_message(line: Line) -> bool:
-    return line.layer == "v2gtp" and line.kind.lower() == EXI_TYPE
+    return line.layer == "v2gtp"
 
 
 def _opens_talk(line: Line) -> bool:
-    message, _ = _decode("app", line.data)
+    message, _ = _decode(HANDSHAKE, line.data)
     return isinstance(message, SupportedAppProtocolReq)
 
 
-def _turns(
-    talk: Sequence[Line], omitted: Sequence[tuple[float, float]]
-) -> Iterator[Turn]:
-    """Pair requests with their answers, and tell how long the car thought."""
-    pairs: list[tuple[Line, Line | None]] = []
+def _pairs(talk: Sequence[Line]) -> Sequence[Pair]:
+    """Return the requests, each with its answer."""
+    pairs: list[Pair] = []
     for line in talk:
         if line.is_ev:
             pairs.append((line, None))
         elif pairs and pairs[-1][1] is None:
             pairs[-1] = (pairs[-1][0], line)
-    decoded = [_decoded(n, pair) for n, pair in enumerate(pairs)]
+    return pairs
+
+
+def _protocol(pairs: Sequence[Pair]) -> str:
+    """Return what is spoken behind the handshake.
+
+    Where the handshake cannot be read, the root element of the first request tells:
+    it has another number in each protocol.
+    """
+    for request, answer, _ in (_decoded(HANDSHAKE, pair) for pair in pairs[:1]):
+        if namespace := agreed(request, answer):
+            return protocol_of(namespace)
+    return next((p for x, _ in pairs[1:2] for p in PLAYED if _decode(p, x.data)[0]), "")
+
+
+def _turns(
+    pairs: Sequence[Pair], protocol: str, omitted: Sequence[tuple[float, float]]
+) -> Iterator[Turn]:
+    """Decode requests and answers, and tell how long the car thought."""
+    decoded = [_decoded(protocol if n else HANDSHAKE, x) for n, x in enumerate(pairs)]
     thinking = list(_thinking(pairs, omitted))
     for n, (request, answer, flaw) in enumerate(decoded):
         asked, told = pairs[n]
         name = request_name(request)
         follower = request_name(decoded[n + 1][0]) if n + 1 < len(decoded) else ""
-        processing = getattr(body_of(answer), "evse_processing", None)
-        is_finished = processing is _FINISHED if processing else follower != name
+        busy = is_busy(answer)
         yield Turn(
             at=asked.at,
             raw=asked.data,
@@ -318,21 +328,20 @@ def _turns(
             answered_at=told.at if told else None,
             answer=answer,
             flaw=flaw,
-            is_finished=is_finished,
+            is_finished=follower != name if busy is None else not busy,
         )
 
 
-def _decoded(
-    n: int, pair: tuple[Line, Line | None]
-) -> tuple[object | None, object | None, str]:
+def _decoded(protocol: str, pair: Pair) -> tuple[object | None, object | None, str]:
     """Return request, answer, and what is wrong with the answer."""
-    protocol = "app" if n == 0 else "din"
     request, _ = _decode(protocol, pair[0].data)
     answer, flaw = _decode(protocol, pair[1].data) if pair[1] else (None, "")
     return request, answer, flaw
 
 
 def _decode(protocol: str, data: bytes) -> tuple[object | None, str]:
+    if not protocol:
+        return None, "its protocol is not known"
     try:
         return codec(protocol).decode(data), ""
     except ExiError as error:
@@ -340,7 +349,7 @@ def _decode(protocol: str, data: bytes) -> tuple[object | None, str]:
 
 
 def _thinking(
-    pairs: Sequence[tuple[Line, Line | None]], omitted: Sequence[tuple[float, float]]
+    pairs: Sequence[Pair], omitted: Sequence[tuple[float, float]]
 ) -> Iterator[float]:
     """Return the pause before each request; left-out stretches do not count."""
     since: float | None = None

@@ -10,15 +10,17 @@ import pytest
 from tests.sim.short import QUICK, quick_car
 from tests.unit.twin.captured import HEADER, Row, charge, name, text
 
+from pilothat.homeplug.cm import CmMnbcSoundInd
 from pilothat.service.cli import main
 from pilothat.service.replay import conversation
 from pilothat.service.replayjournal import is_journal
 from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance
 from pilothat.twin.recordedmarks import Said, Side
-from pilothat.twin.recordedwords import wire_name, words_of
+from pilothat.twin.recordedwords import words_of
 from pilothat.twin.stage import EV_MAC
 from pilothat.twin.world import World
+from pilothat.v2g import sdp
 from pilothat.v2g.messages import din
 
 
@@ -44,7 +46,7 @@ def test_conversation_is_printed_with_a_verdict(
     lines = out.splitlines()
     assert lines[0] == "vehicle   twin (din)"
     assert any("-> CM_SLAC_PARM.REQ" in line for line in lines)
-    assert any("<- PreChargeRes" in line and " V " in line for line in lines)
+    assert any("<- PreChargeRes" in line and line.endswith(" V") for line in lines)
     assert "reached   SessionStop; recorded SessionStop" in lines
     assert lines[-1] == "verdict   passed: came as far as in the recording"
 
@@ -121,9 +123,17 @@ def test_missing_file_and_folder_are_one_line(
 # --- words
 
 
-def test_message_names_are_those_of_the_wire() -> None:
-    assert wire_name("CmSlacParmReq") == "CM_SLAC_PARM.REQ"
-    assert wire_name("CmMnbcSoundInd") == "CM_MNBC_SOUND.IND"
+def test_names_and_fields_are_those_of_the_command_decode() -> None:
+    sound = CmMnbcSoundInd(cnt=3, run_id=bytes(8), rnd=bytes(16))
+    said = Said(1.0, Side.CAR, "CmMnbcSoundInd", sound)
+    assert words_of(said) == ("CM_MNBC_SOUND.IND", "to come 3")
+    asked = sdp.SdpRequest(sdp.Security.TLS)
+    said = Said(1.0, Side.CAR, "SDP request", asked)
+    assert words_of(said) == ("SDP request", "asks for TLS")
+
+
+def test_what_nobody_can_read_has_its_name_only() -> None:
+    assert words_of(Said(1.0, Side.CAR, "unknown")) == ("unknown", "")
 
 
 def _precharge_said() -> Said:
@@ -142,7 +152,10 @@ def _precharge_said() -> Said:
 
 
 def test_fields_that_matter_have_their_units() -> None:
-    assert words_of(_precharge_said()) == ("PreChargeReq", "target 353.4 V 1 A")
+    assert words_of(_precharge_said()) == (
+        "PreChargeReq",
+        "target 353.4 V  1.000 A  SoC 44 %",
+    )
 
 
 def test_difference_that_goes_on_is_told_once() -> None:
