@@ -42,7 +42,7 @@ from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance
 from pilothat.twin.profile import CarProfile
-from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.stage import EV_MAC, WorldSettings, fitting
 from pilothat.twin.world import World
 
 PLUG_IN_S = 1.0
@@ -182,7 +182,7 @@ def staged(
     profile: CarProfile, seed: int, *, keeps_lines: bool = False
 ) -> tuple[World, Story]:
     """Return a world in which a car is about to plug in, and its story."""
-    world = World(WorldSettings(keeps_lines=keeps_lines), seed)
+    world = World(fitting(profile, WorldSettings(keeps_lines=keeps_lines)), seed)
     car = Car(profile, EV_MAC, Chance(seed, "car"))
     story = Story(world, car)
     world.park(car)

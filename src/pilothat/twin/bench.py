@@ -304,6 +304,8 @@ class Bench:
     def _relink(self, now: float, car: CarElectrics | None) -> None:
         outlet_v, current_a = self._outlet_v(now), self._current_a(now)
         self._car = car
+        if self._settings.mains_v is not None and car is not None:
+            return  # an on-board charger ends its current by itself
         self._settle(outlet_v, current_a, now)
 
     def _settle(self, outlet_v: float, current_a: float, at: float) -> None:

@@ -37,7 +37,7 @@ from pilothat.station.events import (
     TcpData,
     TcpOpened,
 )
-from pilothat.twin.carcable import CarCable
+from pilothat.twin.carcable import CableAction, CarCable
 from pilothat.twin.carevents import (
     BCB_S,
     BCB_TOGGLES,
@@ -93,7 +93,7 @@ class Car:
         self.host_mac = host_mac
         self.phase = Phase.AWAY
         asks = CarPilot.D if profile.car.needs_ventilation else CarPilot.C
-        self._cable = CarCable(profile.battery, asks)
+        self._cable = CarCable(profile.battery, asks, profile.session.iso2.energy)
         self.outcome: ev.Outcome | None = None
         self.reason = ""
         self._slac = EvSlac(host_mac, profile.slac, entropy)
@@ -346,12 +346,8 @@ class Car:
         match action:
             case ev.SendRequest(message):
                 self._out += self._talk.say(message)
-            case ev.SetS2(closed) | slac.ToggleS2(closed):
-                self._out += self._cable.set_s2(closed=closed)
-            case ev.SetEvContactor(closed):
-                self._out += self._cable.set_contactor(closed=closed)
-            case ev.LockPlug(locked):
-                self._cable.is_locked = locked
+            case _ if isinstance(action, CableAction):
+                self._out += self._cable.perform(action)
             case ev.Disconnect():
                 self._out += self._talk.hang_up()
             case Chosen(offer):

@@ -30,7 +30,8 @@ from pilothat.twin.stage import EV, EVSE, EVSE_MAC
 from pilothat.twin.world import World
 from pilothat.v2g import tp
 from pilothat.v2g.evcc.events import PilotSeen
-from pilothat.v2g.messages import codec, din
+from pilothat.v2g.messages import codec, din, iso2
+from pilothat.v2g.sequence import Iso2State
 
 NEIGHBOUR = "neighbour"
 NEIGHBOUR_MAC = bytes.fromhex("02ca00000077")
@@ -300,26 +301,33 @@ def _into_stream(scene: Scene, data: bytes) -> None:
 
 
 def _wrong_session(scene: Scene) -> None:
-    stop = din.SessionStopReq()
-    _request(scene, b"\xee" * 8, stop)
+    kind = iso2.ChargingSession.Terminate
+    stop = iso2.SessionStopReq(charging_session=kind)
+    _request(scene, b"\xee" * 8, din.SessionStopReq(), stop)
 
 
 def _out_of_sequence(scene: Scene) -> None:
     session = scene.world.station.talk.session
     if session is not None:
-        setup = din.ServiceDiscoveryReq()
-        _request(scene, session.context.session_id, setup)
+        session_id = session.context.session_id
+        bodies = din.ServiceDiscoveryReq(), iso2.ServiceDiscoveryReq()
+        _request(scene, session_id, *bodies)
 
 
-def _request(scene: Scene, session_id: bytes, body: din.Request) -> None:
+def _request(
+    scene: Scene, session_id: bytes, for_din: din.Request, for_iso2: iso2.Request
+) -> None:
     """Put a request into the stream, if a session is there that must answer."""
     world = scene.world
     session = world.station.talk.session
     if session is None or session.is_over or not world.network.connection:
         return
-    header = din.MessageHeader(session_id=session_id)
-    message = din.V2gMessage(header=header, body=body)
-    payload = codec("din").encode(message)
+    if isinstance(session.state, Iso2State):
+        newer = iso2.MessageHeader(session_id=session_id)
+        payload = codec("iso2").encode(iso2.V2gMessage(header=newer, body=for_iso2))
+    else:
+        header = din.MessageHeader(session_id=session_id)
+        payload = codec("din").encode(din.V2gMessage(header=header, body=for_din))
     _into_stream(scene, tp.pack(tp.PayloadType.EXI, payload))
 
 

@@ -19,10 +19,11 @@ from pilothat.twin.car import Car, Plug, Unplug
 from pilothat.twin.chance import Chance
 from pilothat.twin.faults import Drawn, Held, Scene, arrange, draw
 from pilothat.twin.medium import MediumSettings
-from pilothat.twin.profile import CarProfile
-from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.profile import CarProfile, builtin
+from pilothat.twin.stage import EV_MAC, WorldSettings, fitting
 from pilothat.twin.world import World
 from pilothat.v2g.evcc.events import Outcome
+from pilothat.v2g.evcc.settings import Energy
 from pilothat.v2g.evcc.states import State
 
 PLUG_AT_S = 1.0
@@ -114,7 +115,7 @@ class Session:
         self.faults: tuple[Drawn, ...] = draw(chance, count, FAULTS_UNTIL_S)
         medium = _rough(chance) if is_rough else MediumSettings()
         settings = WorldSettings(medium=medium, keeps_lines=keeps_lines)
-        self.world = World(settings, seed)
+        self.world = World(fitting(profile, settings), seed)
         self._profile = shortened(profile)
         self.car = Car(self._profile, EV_MAC, Chance(seed, "car"))
         self._is_rough = is_rough
@@ -213,7 +214,9 @@ class Session:
 
     def _charge_honest_car(self) -> None:
         world = self.world
-        honest = Car(shortened(CarProfile()), EV_MAC, Chance(self.seed, "honest"))
+        is_ac = self._profile.session.iso2.energy is Energy.AC
+        kind = builtin("iso2-ac") if is_ac else CarProfile()
+        honest = Car(shortened(kind), EV_MAC, Chance(self.seed, "honest"))
         world.park(honest)
         world.drive(Plug())
         world.run(lambda: honest.phase is carevents.Phase.AWAY, world.now + CHARGE_S)

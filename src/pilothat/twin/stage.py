@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 
 from pilothat.frozen import dataclass
+from pilothat.plant import AcRatings
 from pilothat.plc.pib import Role
 from pilothat.station.events import NetworkFact
 from pilothat.station.settings import StationSettings
 from pilothat.twin.bench import BenchSettings
 from pilothat.twin.medium import MediumSettings
+from pilothat.twin.profile import CarProfile
+from pilothat.v2g.evcc.settings import Energy
+from pilothat.v2g.secc.iso2_answers import modes_of
 
 EVSE = "evse"
 EV = "ev"
@@ -42,3 +46,20 @@ class WorldSettings:
     modem_kind: str = "qca7000"
     has_exi: bool = True
     keeps_lines: bool = False
+
+
+def fitting(
+    profile: CarProfile, settings: WorldSettings | None = None
+) -> WorldSettings:
+    """Return settings of a world whose outlet gives what the car charges with."""
+    settings = settings or WorldSettings()
+    if profile.session.iso2.energy is Energy.DC:
+        return settings
+    ac, station = AcRatings(), settings.station
+    offer = replace(station.iso2.offer, modes=modes_of(ac))
+    iso2 = replace(station.iso2, offer=offer)
+    return replace(
+        settings,
+        station=replace(station, ac=ac, iso2=iso2),
+        bench=replace(settings.bench, mains_v=ac.nominal_v),
+    )

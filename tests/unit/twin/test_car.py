@@ -416,7 +416,9 @@ def test_rubbish_on_the_powerline_is_ignored(raw: bytes) -> None:
     assert booth.car.phase is before
 
 
-@pytest.mark.parametrize("name", profile.names())
+@pytest.mark.parametrize(
+    "name", [name for name in profile.names() if not name.startswith("iso2")]
+)
 def test_every_known_car_charges_at_an_honest_station(name: str) -> None:
     car = profile.builtin(name)
     booth = plugged(quick(car, car.session.goal.target_soc_pct - 0.2))

@@ -33,6 +33,7 @@ KNOWN = (
     "generic",
     "ioniq28",
     "iso2",
+    "iso2-ac",
     "polestar2",
     "taycan",
     "tesla_model3",
