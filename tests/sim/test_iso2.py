@@ -58,7 +58,7 @@ def with_plan(name: str, plan: Iso2Habits) -> CarProfile:
     return replace(car, session=replace(car.session, iso2=replace(plan, energy=energy)))
 
 
-@pytest.mark.parametrize("name", ["iso2", "iso2-ac", "taycan"])
+@pytest.mark.parametrize("name", ["iso2", "iso2-ac", "taycan", "taycan_ac", "audi_iso2"])
 @pytest.mark.parametrize("base", [QUICK, OBJECTS], ids=["octets", "objects"])
 def test_a_car_charges_to_its_goal(name: str, base: WorldSettings) -> None:
     visit = Visit(profile.builtin(name), base)

@@ -45,6 +45,7 @@ from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp, tp
 from pilothat.v2g.evcc.events import PilotSeen
 from pilothat.v2g.evcc.handshake import NAMESPACES
+from pilothat.v2g.evcc.settings import Energy
 from pilothat.v2g.messages import codec, din, iso2
 from pilothat.v2g.messages.sap import (
     ResponseCode,
@@ -58,6 +59,7 @@ EVSE_MAC = bytes.fromhex("02e500000001")
 NMK = bytes(range(16))
 ADDRESS = bytes.fromhex("fe80000000000000000000fffe000001")
 PORT = 61_000
+MAINS_V = 230.0
 STEP_S = 0.001  # a frame, a datagram, a packet on its way
 
 
@@ -74,6 +76,7 @@ class Booth:
     ) -> None:
         self.car = Car(profile or CarProfile(), EV_MAC, Random(seed).randbytes, exi=exi)
         self.exi = exi
+        self.is_ac = self.car.profile.session.iso2.energy is Energy.AC
         self.station = Station()
         self.answers = answers or self.station
         self.slac = EvseSlac(EVSE_MAC, SlacSettings())
@@ -149,10 +152,12 @@ class Booth:
         """Give the car the voltage it wants, and the current it asks for."""
         self.after(0.1, self._measure)
         it = self.electrics
-        volts_v = it.ocv_v if it is not None else 0.0
         is_joined = it is not None and it.contactor_closed
+        wanted_a = it.draw_a if it is not None and self.is_ac else self._target_a
+        volts_v = it.ocv_v if it is not None else 0.0
+        volts_v = MAINS_V if self.is_ac else volts_v
         self.answers.reported_v = volts_v
-        self.answers.reported_a = self._target_a if is_joined else 0.0
+        self.answers.reported_a = wanted_a if is_joined else 0.0
         self.tell(InletReading(volts_v, self.answers.reported_a))
 
     # --- powerline

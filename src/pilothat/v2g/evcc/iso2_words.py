@@ -155,7 +155,8 @@ class Iso2Dialect:
         return self._power(view, iso2.ChargeProgress.Start, profile)
 
     def _power_off(self, view: View) -> iso2.Request:
-        return self._power(view, iso2.ChargeProgress.Stop)
+        profile = self._profile(view) if self._settings.iso2.profile_at_stop else None
+        return self._power(view, iso2.ChargeProgress.Stop, profile)
 
     def _renegotiation(self, view: View) -> iso2.Request:
         return self._power(view, iso2.ChargeProgress.Renegotiate)

@@ -187,6 +187,7 @@ class Iso2Habits:
     max_entries:        of a schedule; None: it does not say
     departure_s:        from the parameters on; None: it does not say
     profile_w:          what it says it will draw; None: what the schedule allows
+    profile_at_stop:    it says so when it asks for power off, too
     obeys_renegotiation: when the station asks for new terms
     renegotiates_after_s: it asks itself, once, so long after power on
     pauses_after_s:     it pauses, once, so long after power on
@@ -198,6 +199,7 @@ class Iso2Habits:
     max_entries: int | None = None
     departure_s: int | None = None
     profile_w: float | None = None
+    profile_at_stop: bool = False
     obeys_renegotiation: bool = True
     renegotiates_after_s: float | None = None
     pauses_after_s: float | None = None
