@@ -38,7 +38,10 @@ def whole(message: object) -> dict[str, Json]:
 
 
 def as_json(message: object) -> dict[str, Json]:
-    """Return a message as neutral JSON without its header: one key, its name."""
+    """Return a message as neutral JSON without its header: one key, its name.
+
+    A message may be nothing but its header: no key.
+    """
     found = whole(message)
     root = found.get(ROOT, found)
     body = root.get("Body", root) if isinstance(root, dict) else {}
@@ -69,8 +72,7 @@ def _shown(name: str, value: str) -> str:
 @lru_cache(maxsize=64)  # in a loop the same answer comes again and again
 def _kind(message: object) -> Kind:
     """Return every element by its path; with its value where that is of the kind."""
-    found = as_json(message)
-    name, content = next(iter(found.items()))
+    name, content = next(iter(as_json(message).items()), ("nothing", {}))
     return {"": name, **dict(_leaves("", content))}
 
 

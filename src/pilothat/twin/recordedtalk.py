@@ -221,7 +221,8 @@ class RecordedTalk:
 
     @property
     def _namespace(self) -> str:
-        return self._recording.namespace or self._recording.protocol
+        recording = self._recording
+        return recording.namespace or recording.protocol or "an unknown protocol"
 
     def _unserved(self, message: object) -> str:
         """Return why the talk cannot go on as recorded after a handshake."""

@@ -22,6 +22,6 @@ def words_of(said: Said) -> tuple[str, str]:
     if isinstance(message, sdp.SdpRequest | sdp.SdpResponse):
         told = Told(piece=Piece(), value=message)
     elif type(message) in CODECS:
-        name = next(iter(as_json(message)))
+        name = next(iter(as_json(message)), name)
         told = Told(piece=Piece(), name=name, content=whole(message))
     return name, "  ".join(word.text for word in words(told))

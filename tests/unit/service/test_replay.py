@@ -21,7 +21,7 @@ from pilothat.twin.recordedwords import words_of
 from pilothat.twin.stage import EV_MAC
 from pilothat.twin.world import World
 from pilothat.v2g import sdp
-from pilothat.v2g.messages import din
+from pilothat.v2g.messages import din, iso2
 
 
 @pytest.fixture
@@ -134,6 +134,8 @@ def test_names_and_fields_are_those_of_the_command_decode() -> None:
 
 def test_what_nobody_can_read_has_its_name_only() -> None:
     assert words_of(Said(1.0, Side.CAR, "unknown")) == ("unknown", "")
+    bare = iso2.V2gMessage(header=iso2.MessageHeader(session_id=bytes(8)))
+    assert words_of(Said(1.0, Side.CAR, "unknown", bare)) == ("unknown", "")
 
 
 def _precharge_said() -> Said:

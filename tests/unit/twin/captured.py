@@ -20,11 +20,11 @@ from pilothat.station.events import FrameIn, SdpIn, TcpClosed, TcpData
 from pilothat.twin.car import Car, Phase, Plug
 from pilothat.twin.carevents import CarAction, CarEvent
 from pilothat.twin.chance import Chance
-from pilothat.twin.profile import CarProfile
-from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.profile import CarProfile, builtin
+from pilothat.twin.stage import EV_MAC, fitting
 from pilothat.twin.world import World
 from pilothat.v2g import tp
-from pilothat.v2g.messages import codec
+from pilothat.v2g.messages import codec, din
 
 Row = dict[str, object]
 HEADER: Row = {
@@ -83,15 +83,25 @@ class Tap:
         self.rows.append({**row, "payload_type": name, "hex": data.hex()})
 
 
-@cache
-def _charge() -> tuple[str, ...]:
-    base = CarProfile()
-    profile = replace(
+RENEGOTIATING = "-renegotiating"  # behind a car's name: it asks for new terms, once
+
+
+def _profile(car_name: str) -> CarProfile:
+    base = builtin(car_name.removesuffix(RENEGOTIATING))
+    after_s = 0.1 if car_name.endswith(RENEGOTIATING) else None
+    iso2 = replace(base.session.iso2, renegotiates_after_s=after_s)
+    return replace(
         base,
         battery=replace(base.battery, soc_pct=79.99),
         car=replace(base.car, unplugs_after_s=0.5),
+        session=replace(base.session, iso2=iso2),
     )
-    world = World(WorldSettings(), 3)
+
+
+@cache
+def _charge(car_name: str) -> tuple[str, ...]:
+    profile = _profile(car_name)
+    world = World(fitting(profile), 3)
     car = Car(profile, EV_MAC, Chance(3, "car"))
     tap = Tap(car)
     world.park(tap)
@@ -100,9 +110,12 @@ def _charge() -> tuple[str, ...]:
     return tuple(json.dumps(row) for row in tap.rows)
 
 
-def charge() -> list[Row]:
-    """Return the lines of a complete charge, without the header."""
-    return [json.loads(line) for line in _charge()]
+def charge(car_name: str = "generic") -> list[Row]:
+    """Return the lines of a complete charge, without the header.
+
+    car_name: of the profile; the generic car speaks DIN
+    """
+    return [json.loads(line) for line in _charge(car_name)]
 
 
 def text(rows: Sequence[Row], header: Row | None = None) -> str:
@@ -116,13 +129,17 @@ def of(rows: Sequence[Row], *layers: str) -> list[Row]:
     return [row for row in rows if row["layer"] in layers]
 
 
-def message(row: Row, protocol: str = "din") -> object:
-    """Return the message of a line."""
-    return codec(protocol).decode(bytes.fromhex(str(row["hex"])))
+def message(row: Row) -> object:
+    """Return the message of a line, in whichever protocol. Raises ExiError."""
+    data = bytes.fromhex(str(row["hex"]))
+    try:
+        return codec("din").decode(data)
+    except ExiError:
+        return codec("iso2").decode(data)
 
 
 def name(row: Row) -> str:
-    """Return the name of a DIN message in a line; empty for another line."""
+    """Return the name of a message in a line; empty for another line."""
     if row["layer"] != "v2gtp":
         return ""
     try:
@@ -132,6 +149,7 @@ def name(row: Row) -> str:
 
 
 def rewritten(row: Row, change: Callable[[object], object]) -> Row:
-    """Return a line with a changed DIN message."""
-    changed = codec("din").encode(change(message(row)))
-    return {**row, "hex": changed.hex()}
+    """Return a line with a changed message."""
+    found = message(row)
+    protocol = "din" if isinstance(found, din.V2gMessage) else "iso2"
+    return {**row, "hex": codec(protocol).encode(change(found)).hex()}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.unit.twin.captured import Row, charge, name, of, rewritten, text
+from tests.unit.twin.captured import Row, charge, message, name, of, rewritten, text
 
 from pilothat.homeplug.cm import CmSlacMatchReq, CmSlacParmReq
 from pilothat.service.replay import play
@@ -14,18 +14,22 @@ from pilothat.twin.carevents import Plug, SetElectrics, Unplug
 from pilothat.twin.chance import Chance
 from pilothat.twin.recorded import Phase, RecordedCar
 from pilothat.twin.recordedmarks import Said, Side
+from pilothat.twin.recordedspeech import V2gMessage
 from pilothat.twin.recording import parse
 from pilothat.twin.stage import EVSE_MAC
 from pilothat.v2g import sdp
-from pilothat.v2g.messages import codec, din
+from pilothat.v2g.messages import codec, din, iso2
 from pilothat.v2g.messages.sap import (
     AppProtocol,
+    ResponseCode,
     SupportedAppProtocolReq,
     SupportedAppProtocolRes,
 )
 
 DIN = "urn:din:70121:2012:MsgDef"
 ISO_2 = "urn:iso:15118:2:2013:MsgDef"
+ISO_20 = "urn:iso:std:iso:15118:-20:DC"
+CARS = pytest.mark.parametrize("car_name", ["generic", "iso2", "iso2-renegotiating"])
 
 
 def played(rows: list[Row]) -> RecordedCar:
@@ -58,19 +62,21 @@ def notes(car: RecordedCar) -> str:
 # --- as recorded
 
 
-def test_own_charge_is_played_to_its_end_without_a_difference() -> None:
-    car = played(charge())
+@CARS
+def test_own_charge_is_played_to_its_end_without_a_difference(car_name: str) -> None:
+    car = played(charge(car_name))
     assert car.reached == car.recorded
     assert car.reached.name == "SessionStop"
     assert [d for one in car.transcript for d in one.differences] == []
     assert (car.reason, car.is_broken_off) == ("as recorded", False)
 
 
-def test_every_request_is_said_once_and_in_order() -> None:
-    rows = charge()
+@CARS
+def test_every_request_is_said_once_and_in_order(car_name: str) -> None:
+    rows = charge(car_name)
     recorded = [name(r) for r in rows if r["from"] == "ev" and name(r)]
     v2g = (one for one in played(rows).transcript if one.side is Side.CAR)
-    assert [x.name for x in v2g if isinstance(x.message, din.V2gMessage)] == recorded
+    assert [x.name for x in v2g if isinstance(x.message, V2gMessage)] == recorded
 
 
 def test_match_is_asked_of_our_charger_and_with_the_recorded_run_id() -> None:
@@ -85,8 +91,9 @@ def test_match_is_asked_of_our_charger_and_with_the_recorded_run_id() -> None:
 # --- where our station is slower or faster
 
 
-def test_car_asks_again_while_our_station_is_busy() -> None:
-    rows = charge()
+@CARS
+def test_car_asks_again_while_our_station_is_busy(car_name: str) -> None:
+    rows = charge(car_name)
     first, behind = at(rows, "CableCheckReq"), last(rows, "CableCheckRes")
     car = played([*rows[: first + 1], *rows[behind:]])
     assert car.reached.name == car.recorded.name == "SessionStop"
@@ -94,8 +101,11 @@ def test_car_asks_again_while_our_station_is_busy() -> None:
     assert len(said(car, "CableCheckReq")) > 5
 
 
-def test_car_leaves_out_repetitions_that_our_station_makes_needless() -> None:
-    rows = charge()
+@CARS
+def test_car_leaves_out_repetitions_that_our_station_makes_needless(
+    car_name: str,
+) -> None:
+    rows = charge(car_name)
     first = at(rows, "CableCheckReq")
     pair = rows[first : first + 2]
     more = [row for n in range(200) for row in shifted(pair, n * 0.1)]
@@ -105,8 +115,9 @@ def test_car_leaves_out_repetitions_that_our_station_makes_needless() -> None:
     assert len(said(car, "CableCheckReq")) < 100
 
 
-def test_car_waits_in_precharge_for_the_voltage() -> None:
-    rows = charge()
+@CARS
+def test_car_waits_in_precharge_for_the_voltage(car_name: str) -> None:
+    rows = charge(car_name)
     first, behind = at(rows, "PreChargeReq"), last(rows, "PreChargeReq")
     car = played([*rows[:first], *rows[behind:]])
     assert car.reached.name == "SessionStop"
@@ -291,37 +302,148 @@ def _handshake(offers: list[tuple[str, int]]) -> tuple[str, str]:
             for n, (namespace, schema_id) in enumerate(offers, 1)
         )
     )
+    taken = SupportedAppProtocolRes(
+        response_code=ResponseCode.OK_SuccessfulNegotiation, schema_id=offers[0][1]
+    )
     app = codec("app")
-    answer = app.decode(bytes.fromhex("80400040"))
-    assert isinstance(answer, SupportedAppProtocolRes)
-    taken = replace(answer, schema_id=offers[0][1])
     return app.encode(request).hex(), app.encode(taken).hex()
 
 
+def _with_handshake(rows: list[Row], offers: list[tuple[str, int]]) -> list[Row]:
+    first = rows.index(of(rows, "v2gtp")[0])
+    rows[first]["hex"], rows[first + 1]["hex"] = _handshake(offers)
+    return rows
+
+
+@pytest.mark.parametrize("payload_type", ["8001", "8002"])
 @pytest.mark.parametrize(
     ("offers", "told"),
     [
-        ([(ISO_2, 0)], f"protocol not served: {ISO_2}"),
-        ([(ISO_2, 0), (DIN, 1)], "took another offer of the car"),
+        ([(ISO_20, 0)], f"protocol not served: {ISO_20}"),
+        ([(ISO_20, 0), (DIN, 1)], "took another offer of the car"),
     ],
 )
 def test_other_protocol_is_told_to_be_not_served(
-    offers: list[tuple[str, int]], told: str
+    offers: list[tuple[str, int]], told: str, payload_type: str
 ) -> None:
-    rows = charge()
-    first = rows.index(of(rows, "v2gtp")[0])
-    rows[first]["hex"], rows[first + 1]["hex"] = _handshake(offers)
+    rows = _with_handshake(charge(), offers)
+    for row in of(rows, "v2gtp")[2:]:
+        row["payload_type"] = payload_type
     car = played(rows)
     assert car.reached < car.recorded
     assert told in car.reason
+    assert "not served" in car.reason
+
+
+@pytest.mark.parametrize(
+    ("car_name", "other"), [("generic", ISO_2), ("iso2", DIN), ("iso2", ISO_20)]
+)
+def test_what_the_car_likes_better_is_not_served_where_it_said_nothing_in_it(
+    car_name: str, other: str
+) -> None:
+    """The recorded charger took the second offer."""
+    rows = charge(car_name)
+    agreed = parse(text(rows), where="file").namespace
+    first = rows.index(of(rows, "v2gtp")[0])
+    request, _ = _handshake([(other, 7), (agreed, 8)])
+    _, answer = _handshake([(agreed, 8)])
+    rows[first]["hex"], rows[first + 1]["hex"] = request, answer
+    assert played(rows).reached.name == "SessionStop"
 
 
 def test_makers_own_name_for_din_is_played_as_din() -> None:
-    rows = charge()
-    first = rows.index(of(rows, "v2gtp")[0])
-    offers = [("urn:maker:din:2018", 2), (DIN, 1)]
-    rows[first]["hex"], rows[first + 1]["hex"] = _handshake(offers)
+    rows = _with_handshake(charge(), [("urn:maker:din:2018", 2), (DIN, 1)])
     assert played(rows).reached.name == "SessionStop"
+
+
+@pytest.mark.parametrize("car_name", ["generic", "iso2"])
+def test_handshake_whose_answer_nobody_can_read_is_made_up_for_by_the_first_request(
+    car_name: str,
+) -> None:
+    rows = charge(car_name)
+    rows[rows.index(of(rows, "v2gtp")[1])]["hex"] = "80ff"
+    assert played(rows).reached.name == "SessionStop"
+
+
+def _charge_with_ac(message: object) -> object:
+    assert isinstance(message, din.V2gMessage)
+    assert isinstance(message.body, din.ChargeParameterDiscoveryReq)
+    wanted = din.EvRequestedEnergyTransferType.AC_three_phase_core
+    body = replace(message.body, ev_requested_energy_transfer_type=wanted)
+    return replace(message, body=body)
+
+
+def test_energy_that_is_not_served_is_told() -> None:
+    rows = charge()
+    _changed(rows, "ChargeParameterDiscoveryReq", _charge_with_ac)
+    car = played(rows)
+    assert car.reached < car.recorded
+    assert car.reason == "energy transfer not served: AC_three_phase_core"
+
+
+# --- what only ISO 15118-2 has
+
+
+def test_ac_is_played_with_s2_closed_for_power_and_no_contactor() -> None:
+    rows = charge("iso2-ac")
+    car = played(rows)
+    assert (car.reached, car.reason) == (car.recorded, "as recorded")
+    assert car.reached.name == "SessionStop"
+    assert car.loops == len([r for r in rows if name(r) == "ChargingStatusReq"]) > 0
+    assert [d for one in car.transcript for d in one.differences] == []
+
+
+def _inserted(rows: list[Row], before: int, *bodies: iso2.BodyElement) -> list[Row]:
+    """Return the lines with a request and its answer before one of them."""
+    like = message(rows[before])
+    assert isinstance(like, iso2.V2gMessage)
+    at_s = float(str(rows[before]["t"])) - 0.02
+    more = [
+        {
+            **rows[before],
+            "t": at_s + n / 100,
+            "from": ("ev", "evse")[n],
+            "hex": codec("iso2").encode(replace(like, body=body)).hex(),
+        }
+        for n, body in enumerate(bodies)
+    ]
+    return [*rows[:before], *more, *rows[before:]]
+
+
+def test_service_that_our_station_does_not_have_is_not_asked_for() -> None:
+    rows = charge("iso2")
+    rows = _inserted(
+        rows,
+        at(rows, "PaymentServiceSelectionReq"),
+        iso2.ServiceDetailReq(service_id=3),
+        iso2.ServiceDetailRes(response_code=iso2.ResponseCode.OK, service_id=3),
+    )
+    car = played(rows)
+    assert car.reached.name == "SessionStop"
+    assert said(car, "ServiceDetailReq") == []
+    assert "ServiceDetail left out" in notes(car)
+
+
+def test_receipt_that_our_station_does_not_want_is_not_given() -> None:
+    rows = charge("iso2")
+    behind = at(rows, "CurrentDemandRes") + 1
+    status = iso2.DcEvseStatus(
+        notification_max_delay=0,
+        evse_notification=iso2.EvseNotification.NONE,
+        evse_status_code=iso2.DcEvseStatusCode.EVSE_Ready,
+    )
+    rows = _inserted(
+        rows,
+        behind,
+        iso2.MeteringReceiptReq(
+            session_id=bytes(8), meter_info=iso2.MeterInfo(meter_id="1")
+        ),
+        iso2.MeteringReceiptRes(response_code=iso2.ResponseCode.OK, evse_status=status),
+    )
+    car = played(rows)
+    assert car.reached.name == "SessionStop"
+    assert said(car, "MeteringReceiptReq") == []
+    assert "MeteringReceipt left out" in notes(car)
 
 
 # --- the cable

@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 from tests.unit.twin.captured import HEADER, Row, charge, name, of, rewritten, text
 
+from pilothat.twin.recordedbytes import with_session_id
 from pilothat.twin.recordedkinds import as_json, differences
-from pilothat.twin.recordedtalk import with_session_id
-from pilothat.twin.recording import Recording, RecordingError, Turn, parse, refusal
-from pilothat.v2g.messages import codec, din
+from pilothat.twin.recordedspeech import is_needless, refusal
+from pilothat.twin.recording import Recording, RecordingError, Turn, parse
+from pilothat.v2g.messages import codec, din, iso2
 from pilothat.v2g.messages.sap import ResponseCode, SupportedAppProtocolRes
 
 FRAME: Row = {
@@ -60,14 +61,49 @@ def test_power_delivery_is_named_with_its_direction() -> None:
     assert (names.count("PowerDelivery on"), names.count("PowerDelivery off")) == (1, 1)
 
 
-def test_agreed_namespace_and_session_id_are_known() -> None:
-    recording = read(charge())
-    assert recording.namespace == "urn:din:70121:2012:MsgDef"
+def test_new_terms_are_a_direction_of_power_delivery_too() -> None:
+    names = [turn.name for turn in read(charge("iso2-renegotiating")).turns]
+    wished = [x.partition(" ")[2] for x in names if x.startswith("PowerDelivery")]
+    assert wished == ["on", "renegotiate", "on", "off"]
+
+
+@pytest.mark.parametrize(
+    ("car_name", "protocol", "namespace"),
+    [
+        ("generic", "din", "urn:din:70121:2012:MsgDef"),
+        ("iso2", "iso2", "urn:iso:15118:2:2013:MsgDef"),
+    ],
+)
+def test_agreed_protocol_and_session_id_are_known(
+    car_name: str, protocol: str, namespace: str
+) -> None:
+    recording = read(charge(car_name))
+    assert (recording.protocol, recording.namespace) == (protocol, namespace)
     assert len(recording.session_id) == 8
 
 
-def test_battery_has_the_voltage_of_the_last_precharge() -> None:
-    assert 380 < read(charge()).battery_v < 410
+def test_recording_without_messages_has_no_protocol() -> None:
+    recording = read(of(charge(), "slac"))
+    assert (recording.protocol, recording.namespace) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("car_name", "told"),
+    [
+        ("generic", "DC_extended"),
+        ("iso2", "DC_extended"),
+        ("iso2-ac", "AC_single_phase_core"),
+    ],
+)
+def test_how_the_car_charges_is_known(car_name: str, told: str) -> None:
+    rows = charge(car_name)
+    assert read(rows).energy_transfer == told
+    assert read(rows[: rows.index(of(rows, "v2gtp")[4])]).energy_transfer == ""
+
+
+@pytest.mark.parametrize("car_name", ["generic", "iso2"])
+def test_battery_has_the_voltage_of_the_last_precharge(car_name: str) -> None:
+    assert 380 < read(charge(car_name)).battery_v < 410
     assert read(of(charge(), "slac")).battery_v == 0.0
 
 
@@ -227,6 +263,45 @@ def test_id_of_another_length_is_encoded_anew() -> None:
     assert "another length" in note
 
 
+def test_receipt_of_a_meter_names_the_session_twice() -> None:
+    was, new = b"\1" * 8, b"\2" * 8
+    receipt = _receipt(was)
+    exi = codec("iso2")
+    patched, note = with_session_id(exi.encode(receipt), receipt, new)
+    assert (exi.decode(patched), note) == (_receipt(new), "")
+
+
+def _receipt(session_id: bytes) -> iso2.V2gMessage:
+    body = iso2.MeteringReceiptReq(
+        session_id=session_id, meter_info=iso2.MeterInfo(meter_id="1")
+    )
+    header = iso2.MessageHeader(session_id=session_id)
+    return iso2.V2gMessage(header=header, body=body)
+
+
+# --- what depends on the answer before
+
+
+def _status(*, is_receipt_wanted: bool) -> iso2.ChargingStatusRes:
+    return iso2.ChargingStatusRes(
+        response_code=iso2.ResponseCode.OK,
+        evse_id="ZZ00000",
+        sa_schedule_tuple_id=1,
+        receipt_required=is_receipt_wanted,
+        ac_evse_status=iso2.AcEvseStatus(
+            notification_max_delay=0,
+            evse_notification=iso2.EvseNotification.NONE,
+            rcd=False,
+        ),
+    )
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_receipt_is_needless_where_nobody_wants_it(*, is_wanted: bool) -> None:
+    answer = _status(is_receipt_wanted=is_wanted)
+    assert is_needless(_receipt(bytes(8)), answer) is not is_wanted
+
+
 # --- kinds of answers
 
 
@@ -250,6 +325,17 @@ def _check(
 READY = _check(din.DcEvseStatusCode.EVSE_Ready, din.IsolationLevel.Valid)
 
 
+def test_answers_of_iso_are_compared_like_those_of_din() -> None:
+    first, *_, last = (
+        turn.answer for turn in turn_named(read(charge("iso2")), "CableCheck")
+    )
+    assert set(differences(last, first)) == {
+        "EVSEProcessing Finished instead of Ongoing",
+        "EVSEIsolationStatus Valid instead of Invalid",
+        "EVSEStatusCode EVSE_Ready instead of EVSE_IsolationMonitoringActive",
+    }
+
+
 def test_equal_kinds_have_no_difference_whatever_the_session() -> None:
     other = replace(READY, header=din.MessageHeader(session_id=b"\2" * 8))
     assert differences(READY, other) == ()
@@ -269,6 +355,12 @@ def test_another_message_is_the_only_difference() -> None:
         header=READY.header, body=din.SessionStopRes(response_code=din.ResponseCode.OK)
     )
     assert differences(stop, READY) == ("SessionStopRes instead of CableCheckRes",)
+
+
+def test_message_may_be_nothing_but_its_header() -> None:
+    bare = iso2.V2gMessage(header=iso2.MessageHeader(session_id=bytes(8)))
+    assert as_json(bare) == {}
+    assert differences(bare, READY) == ("nothing instead of CableCheckRes",)
 
 
 def test_what_is_no_message_has_no_kind() -> None:
