@@ -20,6 +20,7 @@ from pilothat.v2g.evcc.settings import Iso2Habits
 
 OBJECTS = replace(QUICK, has_exi=False)
 VISIT_S = 400.0
+CARS = ("iso2", "iso2-ac", "taycan", "taycan_ac", "audi_iso2")
 SHORT_PCT = 0.3  # how far below its goal the battery is
 
 
@@ -58,7 +59,7 @@ def with_plan(name: str, plan: Iso2Habits) -> CarProfile:
     return replace(car, session=replace(car.session, iso2=replace(plan, energy=energy)))
 
 
-@pytest.mark.parametrize("name", ["iso2", "iso2-ac", "taycan", "taycan_ac", "audi_iso2"])
+@pytest.mark.parametrize("name", CARS)
 @pytest.mark.parametrize("base", [QUICK, OBJECTS], ids=["octets", "objects"])
 def test_a_car_charges_to_its_goal(name: str, base: WorldSettings) -> None:
     visit = Visit(profile.builtin(name), base)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.v2g.evcc.honest import (
-    OK,
-    ONGOING,
-    SESSION_ID,
-    Road,
-    Station,
-    parameters,
-    status,
-)
+from tests.unit.v2g.evcc import honest, honest2
+from tests.unit.v2g.evcc.honest import SESSION_ID, Answers, Station, Walk
+from tests.unit.v2g.evcc.honest2 import AcStation, Iso2Station
 
 from pilothat.v2g.evcc.events import (
+    Action,
     Disconnected,
+    DrawCurrent,
     Event,
     LockPlug,
     PilotSeen,
@@ -24,9 +22,12 @@ from pilothat.v2g.evcc.events import (
     SetS2,
     StopWish,
 )
-from pilothat.v2g.messages import din
+from pilothat.v2g.evcc.settings import Energy, Iso2Habits, SessionSettings
+from pilothat.v2g.messages import din, iso2
 
-NAMES = (
+AC = SessionSettings(iso2=Iso2Habits(energy=Energy.AC))
+DC = SessionSettings()
+DIN_NAMES = (
     "SessionSetup",
     "ServiceDiscovery",
     "ServicePaymentSelection",
@@ -39,25 +40,50 @@ NAMES = (
     "WeldingDetection",
     "SessionStop",
 )
-BODIES = [
-    *(Station().honest(name) for name in NAMES),
+ISO2_NAMES = (
+    *DIN_NAMES[:2],
+    "PaymentServiceSelection",
+    "Authorization",
+    *DIN_NAMES[4:],
+)
+AC_NAMES = (*ISO2_NAMES[:5], "PowerDelivery", "ChargingStatus", "SessionStop")
+DIN_BODIES = [
+    *(Station().honest(name) for name in DIN_NAMES),
     *(
-        Station(evse=status(code)).honest("CurrentDemand")
+        Station(evse=honest.status(code)).honest("CurrentDemand")
         for code in din.DcEvseStatusCode
     ),
-    din.ContractAuthenticationRes(response_code=OK, evse_processing=ONGOING),
+    din.ContractAuthenticationRes(
+        response_code=honest.OK, evse_processing=honest.ONGOING
+    ),
     din.SessionStopRes(response_code=din.ResponseCode.FAILED),
-    parameters(max_a=-300.0),
-    parameters(ONGOING),
+    honest.parameters(max_a=-300.0),
+    honest.parameters(honest.ONGOING),
     None,
 ]
-answers = st.builds(
-    lambda body, session_id: ResponseIn(
-        din.V2gMessage(header=din.MessageHeader(session_id=session_id), body=body)
+ISO2_BODIES = [
+    *(Iso2Station().honest(name) for name in ISO2_NAMES),
+    *(AcStation().honest(name) for name in AC_NAMES),
+    *(
+        Iso2Station(evse=honest2.status(code)).honest("CurrentDemand")
+        for code in iso2.DcEvseStatusCode
     ),
-    st.sampled_from(BODIES),
-    st.sampled_from([SESSION_ID, SESSION_ID, SESSION_ID, b""]),
-)
+    *(
+        Iso2Station(evse=honest2.status(notification=notice)).honest("CurrentDemand")
+        for notice in iso2.EvseNotification
+    ),
+    *(
+        honest2.charging(honest2.ac_status(notice, rcd=rcd), max_a=-5.0)
+        for notice in iso2.EvseNotification
+        for rcd in (False, True)
+    ),
+    honest2.authorisation(honest2.ONGOING),
+    honest2.parameters(honest2.schedule(3, (10, -5000.0)), max_a=-300.0),
+    honest2.parameters(processing=honest2.ONGOING),
+    honest2.ac_parameters(honest2.schedule(3, (10, 0.0)), max_a=-300.0),
+    iso2.SessionStopRes(response_code=iso2.ResponseCode.FAILED),
+    None,
+]
 rare = st.sampled_from(
     [
         ResponseIn("rubbish"),
@@ -66,26 +92,55 @@ rare = st.sampled_from(
         StopWish("enough"),
     ]
 )
-events = st.lists(st.one_of(answers, answers, answers, rare), max_size=12)
+
+
+def said_by(
+    station: Answers, bodies: Sequence[object]
+) -> st.SearchStrategy[list[Event]]:
+    answers = st.builds(
+        lambda body, session_id: ResponseIn(station.wrap(session_id, body)),
+        st.sampled_from(bodies),
+        st.sampled_from([SESSION_ID, SESSION_ID, SESSION_ID, b""]),
+    )
+    return st.lists(st.one_of(answers, answers, answers, rare), max_size=12)
+
+
+def ends_and_lets_go(walk: Walk[Answers], request: str, said: list[Event]) -> None:
+    walk.run_to(request, 1)
+    for event in said:
+        walk.tell(event)
+        walk.step()
+    walk.tell(Disconnected())
+    walk.measure(current_a=0.0)
+    walk.run()
+    done = walk.actions()
+    assert walk.car.deadline is None
+    pairs: list[tuple[Action, Action]] = [
+        (SetS2(closed=True), SetS2(closed=False)),
+        (LockPlug(locked=True), LockPlug(locked=False)),
+        (SetEvContactor(closed=True), SetEvContactor(closed=False)),
+    ]
+    assert [done.count(up) for up, _ in pairs] == [
+        done.count(down) for _, down in pairs
+    ]
+    drawn = [action.current_a for action in done if isinstance(action, DrawCurrent)]
+    assert [0.0, *drawn][-1] == 0.0
+    assert min(drawn, default=0.0) >= 0.0
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from(NAMES[:9]), events)
-def test_whatever_the_station_says_the_car_ends_and_lets_go(
-    request: str, said: list[Event]
-) -> None:
-    road = Road()
-    road.run_to(request, 1)
-    for event in said:
-        road.tell(event)
-        road.step()
-    road.tell(Disconnected())
-    road.measure(current_a=0.0)
-    road.run()
-    done = road.actions()
-    assert road.car.deadline is None
-    assert done.count(SetS2(closed=True)) == done.count(SetS2(closed=False))
-    assert done.count(LockPlug(locked=True)) == done.count(LockPlug(locked=False))
-    assert done.count(SetEvContactor(closed=True)) == done.count(
-        SetEvContactor(closed=False)
-    )
+@given(st.sampled_from(DIN_NAMES[:9]), said_by(Station(), DIN_BODIES))
+def test_whatever_a_din_station_says(request: str, said: list[Event]) -> None:
+    ends_and_lets_go(Walk(DC, Station()), request, said)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(ISO2_NAMES[:9]), said_by(Iso2Station(), ISO2_BODIES))
+def test_whatever_a_dc_station_says(request: str, said: list[Event]) -> None:
+    ends_and_lets_go(Walk(DC, Iso2Station()), request, said)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(AC_NAMES[:-1]), said_by(Iso2Station(), ISO2_BODIES))
+def test_whatever_an_ac_station_says(request: str, said: list[Event]) -> None:
+    ends_and_lets_go(Walk(AC, AcStation()), request, said)
