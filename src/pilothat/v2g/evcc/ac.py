@@ -1,6 +1,6 @@
 """An AC session on the car's side: the on-board charger takes what it is allowed.
 
-S2 closes as soon as power is asked for, and opens as soon as no more is wanted.
+S2 closes soon after power is asked for, and opens as soon as no more is wanted.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
+from pilothat.machine import earliest, is_due
 from pilothat.v2g.evcc.events import Action, DrawCurrent, Outcome
 from pilothat.v2g.evcc.heard import Heard, Output, Terms
 from pilothat.v2g.evcc.session import Dialect, Session, Take
 from pilothat.v2g.evcc.settings import SessionSettings
 from pilothat.v2g.evcc.states import Ending, State
+
+_WITH_POWER = (State.POWER_ON, State.CHARGING)
 
 
 class AcSession(Session):
@@ -23,6 +26,7 @@ class AcSession(Session):
         self._station_a = inf
         self._nominal_v = 0.0
         self._agreed_at = 0.0
+        self._s2_at: float | None = None  # it is to be closed then
         self._target_a = self._drawn_a = 0.0
 
     def _table(self) -> dict[State, Take]:
@@ -51,13 +55,30 @@ class AcSession(Session):
         is_first = self.state is State.POWER_OFF and self._settings.ac.opens_s2_first
         return (*self._draw(self._target_a), *(self._grip.part() if is_first else ()))
 
-    def _beside(self) -> Sequence[Action]:
+    def _beside(self, now: float) -> Sequence[Action]:
         match self.state:
             case State.POWER_ON:
-                return self._grip.seize()
+                self._s2_at = now + self._settings.ac.s2_after_s
             case State.POWER_OFF:
                 return self._grip.part()
         return ()
+
+    @property
+    def deadline(self) -> float | None:
+        """The next time something is due."""
+        is_wanted = self.state in _WITH_POWER
+        return earliest(super().deadline, self._s2_at if is_wanted else None)
+
+    def tick(self, now: float) -> Sequence[Action]:
+        """Let time pass."""
+        return (*self._close_s2(now), *super().tick(now))
+
+    def _close_s2(self, now: float) -> Sequence[Action]:
+        is_wanted = self.state in _WITH_POWER
+        if not is_wanted or not is_due(self._s2_at, now):
+            return ()
+        self._s2_at = None
+        return self._grip.seize()
 
     def _draw(self, current_a: float) -> Sequence[Action]:
         if current_a == self._drawn_a:

@@ -178,7 +178,7 @@ class Session(ABC):
         is_ready = states.is_ready(state, self._view.error, self._settings.vehicle)
         self._view = self._view.at(self._fact, self.target_a, count, is_ready=is_ready)
         message = self._dialect.ask(state, self._view, self.session_id)
-        return (*self._before(), SendRequest(message), *self._beside())
+        return (*self._before(), SendRequest(message), *self._beside(now))
 
     @abstractmethod
     def _aim(self, now: float) -> None:
@@ -188,7 +188,7 @@ class Session(ABC):
         """Return what the car does just before it sends."""
         return ()
 
-    def _beside(self) -> Sequence[Action]:
+    def _beside(self, _now: float) -> Sequence[Action]:
         """Return what the car does as soon as it has sent."""
         return ()
 

@@ -213,6 +213,7 @@ class AcVehicle:
 
     wanted_wh: a fixed amount; None: what is missing in the battery to its goal
     min_w:     it leaves a station whose schedule allows less
+    s2_after_s: from its request for power to C on the pilot
     opens_s2_first: goes to B before it asks for power off
     """
 
@@ -222,6 +223,7 @@ class AcVehicle:
     min_a: float = 6.0
     wanted_wh: float | None = None
     min_w: float | None = None
+    s2_after_s: float = 0.0
     opens_s2_first: bool = False
 
     @property

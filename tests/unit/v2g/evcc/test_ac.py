@@ -121,6 +121,25 @@ def test_s2_closes_with_the_request_for_power_and_opens_with_its_end() -> None:
     ]
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.6])
+def test_s2_closes_as_long_after_the_request_as_this_car_takes(after_s: float) -> None:
+    road = charging(road_of(AcVehicle(s2_after_s=after_s)))
+    closed_at = next(at for at, a in road.log if a == SetS2(closed=True))
+    assert closed_at - road.times("PowerDelivery")[0] == pytest.approx(after_s)
+
+
+def test_s2_stays_open_when_the_power_is_refused_before() -> None:
+    station = AcStation()
+    refused = iso2.PowerDeliveryRes(
+        response_code=iso2.ResponseCode.FAILED, evse_status=ac_status()
+    )
+    station.special["PowerDelivery"] = lambda: refused
+    road = road_of(AcVehicle(s2_after_s=0.6), station)
+    road.run()
+    assert SetS2(closed=True) not in road.actions()
+    assert road.car.deadline is None
+
+
 def test_the_current_is_gone_before_power_off_is_asked_for() -> None:
     told = story(charged())
     assert told.index(DrawCurrent(16.0)) < told.index(DrawCurrent(0.0))
