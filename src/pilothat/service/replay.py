@@ -6,9 +6,10 @@
     pilothat replay 20250101.journal.jsonl  does the station still do the same?
 
 A capture (format: one header and JSON lines with t, from, layer, payload_type, hex)
-is the car's side of a session with another charger; it is played in virtual time, its
-bytes unchanged but for what a new session must differ in. Exit code 0 when it came at
-least as far as it did in the recording, 1 when not, 2 when the file is no recording.
+is the car's side of a session with another charger, in DIN SPEC 70121 or ISO 15118-2,
+DC or AC; it is played in virtual time, its bytes unchanged but for what a new session
+must differ in. Exit code 0 when it came at least as far as it did in the recording, 1
+when not, 2 when the file is no recording.
 A journal is what "pilothat run" writes; exit code 0 when all actions are the same.
 """
 

@@ -126,12 +126,12 @@ class RecordedTalk:
             return self._take_refusal(message, code, now)
         unserved = self._unserved(message)
         if unserved:
-            self.reached = 1
             told = _compare(message, turn)
             return (Heard(message, told), *self._break_off(unserved))
         self._learn(message)
         following, note = self._following(message, now)
-        compared = self._turns[max(following - 1, self._at)]
+        last = self._turns[max(following - 1, self._at)]
+        compared = last if last.name == turn.name else turn
         told = () if following == self._at else _compare(message, compared)
         self.reached = max(self.reached, following)
         heard = Heard(message, told, note)
@@ -303,7 +303,7 @@ class RecordedTalk:
         if name == "ChargeParameterDiscovery" and self._has_cable_check:
             return () if is_busy(message) else (SetS2(closed=True),)
         grips = _GRIPS.get(name, ())
-        if self._is_ac:  # its contactor is the charger's business
+        if self._is_ac:  # no battery is joined to the cable
             return [grip for grip in grips if isinstance(grip, SetS2)]
         return grips
 

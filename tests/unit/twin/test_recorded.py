@@ -59,6 +59,10 @@ def notes(car: RecordedCar) -> str:
     return " | ".join(one.note for one in car.transcript if one.note)
 
 
+def differences(car: RecordedCar) -> list[str]:
+    return [told for one in car.transcript for told in one.differences]
+
+
 # --- as recorded
 
 
@@ -67,7 +71,7 @@ def test_own_charge_is_played_to_its_end_without_a_difference(car_name: str) -> 
     car = played(charge(car_name))
     assert car.reached == car.recorded
     assert car.reached.name == "SessionStop"
-    assert [d for one in car.transcript for d in one.differences] == []
+    assert differences(car) == []
     assert (car.reason, car.is_broken_off) == ("as recorded", False)
 
 
@@ -315,14 +319,17 @@ def _with_handshake(rows: list[Row], offers: list[tuple[str, int]]) -> list[Row]
     return rows
 
 
-@pytest.mark.parametrize("payload_type", ["8001", "8002"])
-@pytest.mark.parametrize(
+OTHERS = pytest.mark.parametrize(
     ("offers", "told"),
     [
         ([(ISO_20, 0)], f"protocol not served: {ISO_20}"),
         ([(ISO_20, 0), (DIN, 1)], "took another offer of the car"),
     ],
 )
+
+
+@OTHERS
+@pytest.mark.parametrize("payload_type", ["8001", "8002"])
 def test_other_protocol_is_told_to_be_not_served(
     offers: list[tuple[str, int]], told: str, payload_type: str
 ) -> None:
@@ -333,6 +340,17 @@ def test_other_protocol_is_told_to_be_not_served(
     assert car.reached < car.recorded
     assert told in car.reason
     assert "not served" in car.reason
+
+
+@OTHERS
+def test_handshake_alone_is_not_reached_in_another_protocol(
+    offers: list[tuple[str, int]], told: str
+) -> None:
+    rows = _with_handshake(charge(), offers)
+    car = played(rows[: rows.index(of(rows, "v2gtp")[2])])
+    assert car.recorded.name == "SupportedAppProtocol"
+    assert car.reached.name == "TCP connected"
+    assert told in car.reason
 
 
 @pytest.mark.parametrize(
@@ -384,13 +402,13 @@ def test_energy_that_is_not_served_is_told() -> None:
 # --- what only ISO 15118-2 has
 
 
-def test_ac_is_played_with_s2_closed_for_power_and_no_contactor() -> None:
+def test_ac_is_played_to_its_end_with_s2_closed_for_power() -> None:
     rows = charge("iso2-ac")
     car = played(rows)
     assert (car.reached, car.reason) == (car.recorded, "as recorded")
     assert car.reached.name == "SessionStop"
     assert car.loops == len([r for r in rows if name(r) == "ChargingStatusReq"]) > 0
-    assert [d for one in car.transcript for d in one.differences] == []
+    assert differences(car) == []
 
 
 def _inserted(rows: list[Row], before: int, *bodies: iso2.BodyElement) -> list[Row]:
@@ -421,6 +439,7 @@ def test_service_that_our_station_does_not_have_is_not_asked_for() -> None:
     car = played(rows)
     assert car.reached.name == "SessionStop"
     assert said(car, "ServiceDetailReq") == []
+    assert differences(car) == []
     assert "ServiceDetail left out" in notes(car)
 
 
@@ -443,6 +462,7 @@ def test_receipt_that_our_station_does_not_want_is_not_given() -> None:
     car = played(rows)
     assert car.reached.name == "SessionStop"
     assert said(car, "MeteringReceiptReq") == []
+    assert differences(car) == []
     assert "MeteringReceipt left out" in notes(car)
 
 
