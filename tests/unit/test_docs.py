@@ -73,7 +73,7 @@ def is_ours(name: str) -> bool:
 
 @cache
 def _settings() -> frozenset[str]:
-    keys = import_module("pilothat.service.config").KEYS
+    keys = import_module("pilothat.service.keys").KEYS
     return frozenset(key.path for key in keys)
 
 

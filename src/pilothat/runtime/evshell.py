@@ -15,10 +15,10 @@ from enum import Enum
 
 from pilothat.errors import PilotHatError
 from pilothat.runtime import netwatch
+from pilothat.runtime.pipe import Pipe, Tls, TlsPipe
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.twinbench import CableEnd
-from pilothat.runtime.v2gport import Pipe
 from pilothat.station import actions as wanted
 from pilothat.station.events import FrameIn, SdpIn, TcpClosed, TcpData, TcpOpened
 from pilothat.twin import carevents as driven
@@ -48,6 +48,7 @@ class EvShell:
     """Run one car from plugging in to unplugging.
 
     mishaps: what happens when the car comes into a phase, by the phase's text
+    tls: what a car that can speak it speaks TLS with
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class EvShell:
         interface: netwatch.Interface,
         cable: CableEnd | None,
         mishaps: Mapping[str, Mishap],
+        tls: Tls | None = None,
     ) -> None:
+        self._tls = tls
         self._mishaps = dict(mishaps)
         self._is_silent = False
         self._is_stopping = False
@@ -181,12 +184,17 @@ class EvShell:
         self._count += 1
         number = self._count
         host = socket.inet_ntop(socket.AF_INET6, action.address)
-        task = self._loop.create_task(self._open(number, host, action.port))
+        pipe = self._pipe(number, is_secure=action.is_secure)
+        task = self._loop.create_task(self._open(pipe, host, action.port))
         task.add_done_callback(lambda _: None)
 
-    async def _open(self, number: int, host: str, port: int) -> None:
-        pipe = Pipe(number, self._of_tcp)
-        self._pipes[number] = pipe
+    def _pipe(self, number: int, *, is_secure: bool) -> Pipe:
+        if is_secure and self._tls is not None:
+            return TlsPipe(number, self._of_tcp, self._tls)
+        return Pipe(number, self._of_tcp)
+
+    async def _open(self, pipe: Pipe, host: str, port: int) -> None:
+        self._pipes[pipe.number] = pipe
         link = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
         link.settimeout(0)
         try:
@@ -195,7 +203,7 @@ class EvShell:
         except OSError as error:
             link.close()
             log.warning("no connection host=%s port=%d error=%s", host, port, error)
-            self._of_tcp(TcpClosed(number))
+            self._of_tcp(TcpClosed(pipe.number))
 
     def _do_send(self, action: wanted.TcpSend) -> None:
         if pipe := self._pipes.get(action.connection):

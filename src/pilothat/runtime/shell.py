@@ -25,7 +25,7 @@ from pilothat.runtime.guardlink import GuardLink, LinkLostError
 from pilothat.runtime.journalfile import JournalFile
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
-from pilothat.runtime.v2gport import V2gPort
+from pilothat.runtime.v2gport import TlsOffer, V2gPort
 from pilothat.station import actions as wanted
 from pilothat.station.actions import Action
 from pilothat.station.events import (
@@ -60,6 +60,7 @@ class Ports:
     plc: PlcPort
     sdp: SdpPort
     interface: netwatch.Interface
+    tls: TlsOffer | None = None
 
 
 class Shell:
@@ -76,7 +77,7 @@ class Shell:
         self._entropy = entropy
         self._ports = ports
         self._journal = journal
-        self._tcp = V2gPort(ports.interface.index, self.feed)
+        self._tcp = V2gPort(ports.interface.index, self.feed, ports.tls)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._want = SAFE
@@ -265,10 +266,9 @@ class Shell:
         was = self._network
         if (is_up, address) == (was.is_up, was.address):
             return
-        port = was.tcp_port
         if address is not None and address != was.address:
-            port = self._tcp.bind(address)
-        self._network = NetworkFact(is_up, address, port)
+            self._tcp.bind(address)
+        self._network = NetworkFact(is_up, address, self._tcp.port, self._tcp.tls_port)
         told = name or self._ports.interface.name
         log.info("interface=%s up=%s address=%s", told, is_up, address is not None)
         self.feed(self._network)

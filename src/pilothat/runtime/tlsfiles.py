@@ -13,7 +13,8 @@ from pathlib import Path
 from pilothat.errors import ConfigError
 from pilothat.pnc import roles
 from pilothat.pnc.certificate import Certificate
-from pilothat.pnc.hello import chosen, named_roots
+from pilothat.pnc.hello import chosen, named_roots, wanted_octets
+from pilothat.runtime.pipe import Tls
 from pilothat.runtime.pkifiles import (
     EV_V2G_ROOT,
     SECC,
@@ -69,6 +70,10 @@ class Choice:
             above = [root for root in anchors if top.is_issued_by(root)]
             self._contexts.append(context)
             self._roots.append(above[0] if above else top)
+
+    def tls(self) -> Tls:
+        """Return what a connection needs."""
+        return Tls(is_server=True, wanted=wanted_octets, pick=self.pick)
 
     def pick(self, first: bytes) -> ssl.SSLContext:
         """Return the context for a car, by the first octets it has sent.

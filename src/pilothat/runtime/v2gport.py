@@ -1,118 +1,78 @@
-"""TCP on the powerline interface's link-local address: one listener, few connections.
-
-Both ends of a connection use ``Pipe``: it hands bytes up in small pieces, so that no
-peer can keep the loop busy, and gives up a peer that does not read.
-"""
+"""TCP on the powerline interface's link-local address: a door for TLS, a plain one."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
 from secrets import randbelow
 
 from pilothat.errors import PilotHatError
+from pilothat.frozen import dataclass
+from pilothat.runtime.pipe import Feed, Pipe, Tls, TlsPipe
 from pilothat.station.events import TcpClosed, TcpData, TcpOpened
 from pilothat.v2g.sdp import TCP_PORTS
 
 log = logging.getLogger(__name__)
 
-PIECE_BYTES = 2048  # at most this is looked at in one turn of the loop
-MAX_UNSENT_BYTES = 64 * 1024  # a peer that does not read is given up
-CLOSE_S = 5.0  # then a closing connection is cut
 BACKLOG = 8
 TRIES = 20
+MAX_SHAKING = 8  # handshakes at a time; the oldest has had its chance
 
-Feed = Callable[[TcpOpened | TcpData | TcpClosed], None]
 
+@dataclass(frozen=True, slots=True)
+class TlsOffer:
+    """TLS on the station's side.
 
-class Pipe(asyncio.BufferedProtocol):
-    """One connection."""
+    is_required: cars without TLS are not served
+    """
 
-    def __init__(self, number: int, feed: Feed) -> None:
-        self.number = number
-        self._feed = feed
-        self._buffer = bytearray(PIECE_BYTES)
-        self._transport: asyncio.Transport | None = None
-        self._is_open = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection up."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError(transport)
-        self._transport, self._is_open = transport, True
-        link: socket.socket = transport.get_extra_info("socket")
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        host = str(transport.get_extra_info("peername")[0])
-        self._feed(TcpOpened(self.number, host.partition("%")[0]))
-
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's name
-        """Return where the next piece goes."""
-        return self._buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Take a piece."""
-        self._feed(TcpData(self.number, bytes(self._buffer[:nbytes])))
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        """Say that it is over, whoever ended it."""
-        self._is_open = False
-        self._feed(TcpClosed(self.number))
-
-    def send(self, data: bytes) -> None:
-        """Send bytes."""
-        if self._transport is None or not self._is_open:
-            return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            log.warning("connection=%d given up: the peer does not read", self.number)
-            self._transport.abort()
-
-    def close(self) -> None:
-        """Close; what was sent still goes out, but not for ever."""
-        if self._transport is None or not self._is_open:
-            return
-        self._transport.close()
-        asyncio.get_running_loop().call_later(CLOSE_S, self._transport.abort)
-
-    def abort(self) -> None:
-        """Break the connection off: the peer sees a reset."""
-        if self._transport is not None:
-            self._transport.abort()
+    tls: Tls
+    is_required: bool = False
 
 
 class V2gPort:
-    """Listen while cars are wanted, and keep the connections."""
+    """Listen while cars are wanted, and keep the connections.
 
-    def __init__(self, index: int, feed: Feed) -> None:
-        self.port = 0
+    port, tls_port: where; 0 is a door that there is not
+    """
+
+    def __init__(self, index: int, feed: Feed, offer: TlsOffer | None = None) -> None:
+        self.port = self.tls_port = 0
         self._index = index
         self._feed = feed
+        self._offer = offer
         self._count = 0
         self._address = b""
-        self._listener: socket.socket | None = None
+        self._listeners: list[socket.socket] = []
         self._pipes: dict[int, Pipe] = {}
 
-    def bind(self, address: bytes) -> int:
-        """Choose a free port on a link-local address; return it."""
+    def bind(self, address: bytes) -> None:
+        """Choose free ports on a link-local address."""
         self.listen(on=False)
         self._address = address
-        with self._bound(0) as chosen:
-            self.port = chosen.getsockname()[1]
-        return self.port
+        is_plain = self._offer is None or not self._offer.is_required
+        self.port = self._free() if is_plain else 0
+        self.tls_port = self.port if self._offer else 0
+        while self._offer and self.tls_port == self.port:
+            self.tls_port = self._free()
 
     def listen(self, *, on: bool) -> None:
         """Take connections, or refuse them; those there are stay."""
         loop = asyncio.get_running_loop()
-        if on and self._listener is None and self._address:
-            self._listener = self._bound(self.port)
-            self._listener.listen(BACKLOG)
-            loop.add_reader(self._listener, self._accept, self._listener)
-        elif not on and self._listener is not None:
-            loop.remove_reader(self._listener)
-            self._listener.close()
-            self._listener = None
+        if on and not self._listeners and self._address:
+            for port in filter(None, (self.port, self.tls_port)):
+                listener = self._bound(port)
+                listener.listen(BACKLOG)
+                loop.add_reader(listener, self._accept, listener)
+                self._listeners.append(listener)
+        elif not on:
+            for listener in self._listeners:
+                loop.remove_reader(listener)
+                listener.close()
+            self._listeners.clear()
+            for pipe in self._shaking():
+                pipe.give_up("no car is awaited any more")
 
     def send(self, connection: int, data: bytes) -> None:
         """Send bytes on a connection; one that is gone swallows them."""
@@ -134,6 +94,18 @@ class V2gPort:
         self.listen(on=False)
         for pipe in tuple(self._pipes.values()):
             pipe.close()
+
+    def _shaking(self) -> list[TlsPipe]:
+        """Return the handshakes that go on, the oldest first."""
+        return [
+            pipe
+            for pipe in self._pipes.values()
+            if isinstance(pipe, TlsPipe) and not pipe.is_settled
+        ]
+
+    def _free(self) -> int:
+        with self._bound(0) as chosen:
+            return int(chosen.getsockname()[1])
 
     def _bound(self, port: int) -> socket.socket:
         host = socket.inet_ntop(socket.AF_INET6, self._address)
@@ -160,15 +132,26 @@ class V2gPort:
             link, _ = listener.accept()
         except (BlockingIOError, ConnectionError):
             return
+        is_tls = listener.getsockname()[1] == self.tls_port
+        if is_tls and any(pipe.is_settled for pipe in self._pipes.values()):
+            link.close()  # one link, one car: a handshake would be in vain
+            return
         link.settimeout(0)
         self._count += 1
-        pipe = Pipe(self._count, self._pass)
+        pipe = self._pipe(self._count, is_tls=is_tls)
         self._pipes[pipe.number] = pipe
+        for old in self._shaking()[:-MAX_SHAKING]:
+            old.give_up("others are waiting")
         loop = asyncio.get_running_loop()
         task = loop.create_task(
             loop.connect_accepted_socket(lambda: pipe, link), name="accept"
         )
         task.add_done_callback(_settled)
+
+    def _pipe(self, number: int, *, is_tls: bool) -> Pipe:
+        if is_tls and self._offer is not None:
+            return TlsPipe(number, self._pass, self._offer.tls)
+        return Pipe(number, self._pass)
 
     def _pass(self, event: TcpOpened | TcpData | TcpClosed) -> None:
         if isinstance(event, TcpClosed):

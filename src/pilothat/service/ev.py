@@ -3,6 +3,7 @@
     pilothat ev --interface eth1 --bench /tmp/pilothat-bench.sock
     pilothat ev --interface eth1 --car ioniq28      a charger with a pilot of its own
     pilothat ev --interface eth1 --protocols iso2,din
+    pilothat ev --interface eth1 --tls --pki ./pki
 
 With --bench the car is plugged into a station whose board is the twin. Without, it
 believes that it sees 5 %, so the charger's pilot must be brought to B and C by other
@@ -26,8 +27,10 @@ from pathlib import Path
 from pilothat.errors import PilotHatError
 from pilothat.runtime import netwatch
 from pilothat.runtime.evshell import ADDRESS_S, EvShell, Mishap
+from pilothat.runtime.pipe import Tls, as_client
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.service.cars import add_car_argument, chosen_car
+from pilothat.service.securing import folder_of
 from pilothat.twin.car import Car
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g.evcc.events import Outcome
@@ -40,6 +43,8 @@ from pilothat.v2g.evcc.handshake import (
 from pilothat.v2g.evcc.settings import Energy
 
 log = logging.getLogger("pilothat.ev")
+
+TLS_REQUESTS = 10  # then the car asks for plain TCP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[energy.value for energy in Energy],
         help="what it charges with in ISO 15118-2; default: as the car does",
     )
+    _add_tls_arguments(parser)
     parser.add_argument("--soc", type=float, metavar="PCT", help="state of charge")
     parser.add_argument(
         "--do",
@@ -79,12 +85,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")
 
 
+def _add_tls_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls", action="store_true", help="ask for TLS first; needs --pki"
+    )
+    parser.add_argument(
+        "--pki",
+        type=Path,
+        metavar="FOLDER",
+        help="certificates of the car, as made by pilothat pki make",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    return asyncio.run(_drive(options))
+    return asyncio.run(_drive(options, _tls(options)))
+
+
+def _tls(options: argparse.Namespace) -> Tls | None:
+    """Return what the car speaks TLS with. Raises ConfigError."""
+    if not options.tls:
+        return None
+    folder = folder_of(options.pki, "--pki", "--tls")
+    from pilothat.runtime.tlsfiles import client_context  # noqa: PLC0415 (an extra)
+
+    return as_client(client_context(folder))
 
 
 def _mishap(text: str) -> tuple[str, Mishap]:
@@ -116,17 +144,20 @@ def profile_of(options: argparse.Namespace) -> CarProfile:
     if options.energy is not None:
         iso2 = replace(car.session.iso2, energy=Energy(options.energy))
         car = replace(car, session=replace(car.session, iso2=iso2))
+    if options.tls:
+        asks = replace(car.search, tls_requests=TLS_REQUESTS, has_tls=True)
+        car = replace(car, search=asks)
     return car
 
 
-async def _drive(options: argparse.Namespace) -> int:
+async def _drive(options: argparse.Namespace, tls: Tls | None) -> int:
     interface = netwatch.find(options.interface)
     car = Car(profile_of(options), interface.mac, os.urandom)
     with contextlib.ExitStack() as stack:
         cable = _cable(options.bench)
         if cable is not None:
             stack.enter_context(contextlib.closing(cable))
-        shell = EvShell(car, interface, cable, dict(options.do))
+        shell = EvShell(car, interface, cable, dict(options.do), tls)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, shell.stop, "the driver")

@@ -32,8 +32,10 @@ from pilothat.runtime.journalfile import JournalFile
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.shell import Ports, Shell
+from pilothat.runtime.v2gport import TlsOffer
 from pilothat.service import config
 from pilothat.service.config import Settings
+from pilothat.service.securing import tls_of
 from pilothat.slac.settings import SlacSettings, Validates
 from pilothat.station.events import Authorised, StopCause, StopRequested
 from pilothat.station.settings import StationSettings
@@ -67,14 +69,15 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write("pilothat run: --config FILE is needed, or --example\n")
         return 2
     settings = config.load(options.config)
-    if options.check:
-        sys.stdout.write(f"{options.config}: good\n")
-        return 0
     level = logging.DEBUG if options.verbose else logging.INFO
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    return asyncio.run(_serve(settings))
+    tls = tls_of(settings)
+    if options.check:
+        sys.stdout.write(f"{options.config}: good\n")
+        return 0
+    return asyncio.run(_serve(settings, tls))
 
 
 def _ac_ratings(settings: Settings) -> AcRatings | None:
@@ -125,7 +128,7 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
     )
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, tls: TlsOffer | None) -> int:
     """Bring everything up, run, and take it down whatever happens."""
     interface = netwatch.find(settings.text("station.interface"))
     with contextlib.ExitStack() as stack:
@@ -144,7 +147,7 @@ async def _serve(settings: Settings) -> int:
             contextlib.closing(open_supply(settings.text("supply.driver"), options))
         )
         entropy = Recorder(os.urandom)
-        ports = Ports(guard, supply, plc, sdp, interface)
+        ports = Ports(guard, supply, plc, sdp, interface, tls)
         shell = Shell(Station(made, entropy), entropy, ports, journal)
         _hear_signals(shell)
         announcing = asyncio.create_task(_announce(shell, interface.name))

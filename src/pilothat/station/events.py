@@ -41,10 +41,14 @@ class SdpIn:
 
 @dataclass(frozen=True, slots=True)
 class TcpOpened:
-    """A TCP connection exists. ``connection`` numbers grow and are never reused."""
+    """A TCP connection exists. ``connection`` numbers grow and are never reused.
+
+    is_secure: it is under TLS, and the handshake is done
+    """
 
     connection: int
     host: str
+    is_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,13 @@ class NetworkFact:
     """State of the powerline interface.
 
     address: our link-local IPv6 address as 16 bytes, usable; None while there is none
+    tcp_port, tls_port: where cars are awaited, without and with TLS; 0 is nowhere
     """
 
     is_up: bool
     address: bytes | None
     tcp_port: int
+    tls_port: int = 0
 
 
 Command = Authorised | StopRequested | FaultCleared

@@ -124,7 +124,11 @@ class Talk:
             return ()
         if address is None or not self.is_open or self.is_connected:
             return ()
-        answer = sdp.build_response(address, self.network.tcp_port, sdp.Security.NONE)
+        has_tls, has_plain = self.network.tls_port, self.network.tcp_port
+        if has_tls and (request.tls or not has_plain):
+            answer = sdp.build_response(address, has_tls, sdp.Security.TLS)
+        else:
+            answer = sdp.build_response(address, has_plain, sdp.Security.NONE)
         return (SdpOut(answer, event.host, event.port),)
 
     def _accept(self, connection: int) -> Sequence[TalkAction]:

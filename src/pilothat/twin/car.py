@@ -334,9 +334,9 @@ class Car:
                 self._fail(reason.value, now)
             case Ask(datagram):
                 self._out.append(SdpOut(datagram, sdp.MULTICAST_GROUP, sdp.PORT))
-            case Found(address, port):
+            case Found(address, port, is_secure):
                 self._enter(Phase.CONNECTING, now, habits.connect_s)
-                self._out.append(TcpConnect(address, port))
+                self._out.append(TcpConnect(address, port, is_secure))
             case NotFound():
                 self._fail("no station answers SDP", now)
             case _:

@@ -63,10 +63,14 @@ CarEvent = (
 
 @dataclass(frozen=True, slots=True)
 class TcpConnect:
-    """Open a TCP connection; TcpOpened or TcpClosed follows. address: 16 octets."""
+    """Open a TCP connection; TcpOpened or TcpClosed follows. address: 16 octets.
+
+    is_secure: under TLS
+    """
 
     address: bytes
     port: int
+    is_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pilothat.errors import ConfigError
-from pilothat.service.config import KEYS, Key, check, example, load
+from pilothat.service.config import check, example, load
+from pilothat.service.keys import KEYS, Key
 
 GOOD = '[station]\ninterface = "eth1"\n'
 

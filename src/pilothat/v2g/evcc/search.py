@@ -18,11 +18,13 @@ class SearchSettings:
 
     tls_requests: so many times it asks for TLS first
     requests:     then so many times for plain TCP
+    has_tls:      it can speak TLS; without, an answer that insists on it is none
     """
 
     spacing_s: float = SDP_SPACING_S
     tls_requests: int = 0
     requests: int = SDP_REQUESTS
+    has_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The station listens here. address: 16 octets."""
+    """The station listens here, for TLS or without. address: 16 octets."""
 
     address: bytes
     port: int
+    is_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class NotFound:
 
 
 class Search:
-    """Ask, and take the first answer that offers plain TCP."""
+    """Ask, and take the first answer that the car can use."""
 
     def __init__(self, settings: SearchSettings) -> None:
         self._settings = settings
@@ -63,13 +66,14 @@ class Search:
         self.deadline = None
 
     def handle(self, datagram: bytes) -> Sequence[Found]:
-        """Take a datagram. This car has no TLS: an answer that insists is no answer."""
+        """Take a datagram."""
         answer = sdp.parse_response(datagram)
-        is_usable = answer is not None and not answer.tls
-        if self.deadline is None or answer is None or not is_usable:
+        if self.deadline is None or answer is None:
+            return ()
+        if answer.tls and not self._settings.has_tls:
             return ()
         self.stop()
-        return (Found(answer.address, answer.port),)
+        return (Found(answer.address, answer.port, answer.tls),)
 
     def tick(self, now: float) -> Sequence[Ask | NotFound]:
         """Let time pass."""

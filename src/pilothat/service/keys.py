@@ -1,0 +1,210 @@
+"""The table of settings: the only place that knows one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pilothat.frozen import dataclass
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting.
+
+    kind: str, bool, int or float (which also takes whole numbers)
+    low, high: allowed range of a number; choices: allowed values of a string
+    default: None makes it mandatory
+    """
+
+    section: str
+    name: str
+    kind: type
+    default: Value | None
+    why: str
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+
+    @property
+    def path(self) -> str:
+        """Section and name."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def allowed(self) -> str:
+        """What the value may be, for a person."""
+        if self.choices:
+            return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is str:
+            return f"text like {self.pattern}" if self.pattern else "text"
+        kind = "a whole number" if self.kind is int else "a number"
+        return f"{kind} from {self.low:g} to {self.high:g} {self.unit}".rstrip()
+
+
+KEYS: Sequence[Key] = (
+    Key(
+        "station",
+        "interface",
+        str,
+        None,
+        "network interface of the powerline modem; nothing is sent on any other",
+        pattern="[A-Za-z0-9._:-]{1,15}",
+    ),
+    Key(
+        "station",
+        "evse_id",
+        str,
+        "49A80737A45678",
+        "EVSE ID told to the car, 1 to 32 bytes as hex digits",
+        pattern="([0-9A-Fa-f]{2}){1,32}",
+    ),
+    Key(
+        "station",
+        "evse_id_iso",
+        str,
+        "ZZ00000",
+        "EVSE ID told by ISO 15118-2, as DE*ABC*E123456; ZZ00000 is none",
+        pattern="[A-Za-z0-9*]{7,37}",
+    ),
+    Key(
+        "station",
+        "authorisation",
+        str,
+        "free",
+        "free: every car may charge; ask: wait for SIGUSR1 (sent by a button)",
+        choices=("free", "ask"),
+    ),
+    Key(
+        "station",
+        "journal",
+        str,
+        "",
+        "folder for the journal of all events; empty keeps none",
+    ),
+    Key(
+        "station",
+        "outlet",
+        str,
+        "dc",
+        "what the outlet gives: dc (CCS), or ac, mains through a contactor",
+        choices=("dc", "ac"),
+    ),
+    Key("ac", "nominal_v", float, 230.0, "mains, phase to neutral", 100.0, 300.0, "V"),
+    Key("ac", "max_a", float, 16.0, "rated current of each phase", 6.0, 80.0, "A"),
+    Key("ac", "phases", int, 3, "phases of the outlet", 1, 3),
+    Key("limits", "max_v", float, 500.0, "rated voltage", 150.0, 1000.0, "V"),
+    Key("limits", "min_v", float, 150.0, "lowest voltage", 0.0, 1000.0, "V"),
+    Key("limits", "max_a", float, 125.0, "rated current", 1.0, 500.0, "A"),
+    Key("limits", "min_a", float, 1.0, "lowest current", 0.0, 500.0, "A"),
+    Key("limits", "max_w", float, 50_000.0, "rated power", 100.0, 400_000.0, "W"),
+    Key(
+        "pilot",
+        "ventilation",
+        bool,
+        default=False,
+        why="the room has ventilation: cars that ask for it (state D) may charge",
+    ),
+    Key(
+        "slac",
+        "attn_rx_db",
+        int,
+        0,
+        "what the receive path between socket and modem loses",
+        0,
+        60,
+        "dB",
+    ),
+    Key(
+        "slac",
+        "strict_ids",
+        bool,
+        default=True,
+        why="ignore cars that fill the unused ID fields (one vendor's demo does)",
+    ),
+    Key(
+        "slac",
+        "validation",
+        str,
+        "when_needed",
+        "count toggles of CP for a car that asks: when_needed is if several cars sound",
+        choices=("never", "when_needed", "always"),
+    ),
+    Key(
+        "slac",
+        "retries",
+        int,
+        2,
+        "matches tried before a car must be plugged in again",
+        0,
+        10,
+    ),
+    Key(
+        "v2g",
+        "profile",
+        str,
+        "field",
+        "field: tolerate what real cars are known for; conformance: tolerate nothing",
+        choices=("field", "conformance"),
+    ),
+    Key(
+        "v2g",
+        "protocols",
+        str,
+        "all",
+        "what a car may choose: DIN SPEC 70121, ISO 15118-2, or all of them",
+        choices=("all", "din", "iso2"),
+    ),
+    Key(
+        "v2g",
+        "tls",
+        str,
+        "off",
+        "TLS of ISO 15118-2: offered beside plain TCP, or required of every car",
+        choices=("off", "offered", "required"),
+    ),
+    Key(
+        "v2g",
+        "pki",
+        str,
+        "",
+        "folder with certificates and keys, needed for TLS (docs/pki.md)",
+    ),
+    Key(
+        "v2g",
+        "keylog",
+        str,
+        "",
+        "file for the secrets of TLS sessions, which lets its readers read them; "
+        "empty keeps none",
+    ),
+    Key(
+        "board",
+        "driver",
+        str,
+        "twin",
+        "the HAT that drives the pilot; twin is a simulated one",
+        choices=("twin",),
+    ),
+    Key(
+        "board",
+        "socket",
+        str,
+        "/tmp/pilothat-bench.sock",
+        "where the twin's bench is reached by a simulated car (pilothat ev --bench)",
+    ),
+    Key(
+        "supply",
+        "driver",
+        str,
+        "twin",
+        "the DC supply; twin is the one of the twin's bench",
+        choices=("twin",),
+    ),
+)

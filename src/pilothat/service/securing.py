@@ -1,0 +1,65 @@
+"""TLS as the settings want it; all mistakes in its files before the start."""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from pathlib import Path
+
+from pilothat.errors import ConfigError
+from pilothat.runtime.v2gport import TlsOffer
+from pilothat.service.config import Settings
+
+log = logging.getLogger("pilothat")
+
+OFF, REQUIRED = "off", "required"
+
+
+def tls_of(settings: Settings) -> TlsOffer | None:
+    """Return what the station speaks TLS with; None where it does not.
+
+    Raises ConfigError that names the setting and the file.
+    """
+    wish = settings.text("v2g.tls")
+    if wish == OFF:
+        return None
+    given = settings.text("v2g.pki")
+    wished = f'v2g.tls = "{wish}"'
+    folder = folder_of(Path(given) if given else None, "v2g.pki", wished)
+    from pilothat.runtime.tlsfiles import Choice  # noqa: PLC0415 (needs an extra)
+
+    keylog = settings.text("v2g.keylog")
+    try:
+        choice = Choice(folder, keylog=Path(keylog) if keylog else None)
+    except ConfigError as error:
+        raise _with_key(error, folder) from None
+    if keylog:
+        log.warning(
+            "v2g.keylog=%s: whoever has this file can read all TLS sessions", keylog
+        )
+    return TlsOffer(choice.tls(), is_required=wish == REQUIRED)
+
+
+def folder_of(folder: Path | None, name: str, wish: str) -> Path:
+    """Return the folder of certificates, which somebody wishes for.
+
+    name: what it is given with. Raises ConfigError.
+    """
+    if folder is None:
+        raise ConfigError(
+            f"is missing, and {wish} needs it",
+            where=name,
+            remedy="Make a test PKI: pilothat pki make FOLDER",
+        )
+    if find_spec("cryptography") is None:
+        raise ConfigError(
+            f"{wish} needs a library that is not installed",
+            where=name,
+            remedy="Install it: pip install 'pilothat[pnc]'",
+        )
+    return folder
+
+
+def _with_key(error: ConfigError, folder: Path) -> ConfigError:
+    key = "v2g.pki" if error.where.startswith(str(folder)) else "v2g.keylog"
+    return ConfigError(f"{key}: {error.what}", where=error.where, remedy=error.remedy)
