@@ -14,7 +14,7 @@ from pilothat.twin.chance import Chance
 from pilothat.twin.faults import Held
 from pilothat.twin.plant import IsolationSettings, SupplySettings
 from pilothat.twin.profile import CarProfile
-from pilothat.twin.stage import EV_MAC, WorldSettings
+from pilothat.twin.stage import EV_MAC, WorldSettings, fitting
 from pilothat.twin.world import World
 
 PLUG_AT_S = 0.3
@@ -29,9 +29,9 @@ QUICK = WorldSettings(
 )
 
 
-def quick_car() -> CarProfile:
+def quick_car(base: CarProfile | None = None) -> CarProfile:
     """Return a car that is almost full and says little."""
-    base = CarProfile()
+    base = base or CarProfile()
     return replace(
         base,
         battery=replace(base.battery, soc_pct=79.995),
@@ -58,26 +58,27 @@ class Visit:
 Act = Callable[[Visit], None]
 
 
-def begun(seed: int = 1) -> Visit:
+def begun(seed: int = 1, profile: CarProfile | None = None) -> Visit:
     """Return a visit at its beginning."""
-    world = World(QUICK, seed)
-    car = Car(quick_car(), EV_MAC, Chance(seed, "car"))
+    kind = quick_car(profile)
+    world = World(fitting(kind, QUICK), seed)
+    car = Car(kind, EV_MAC, Chance(seed, "car"))
     held = Held(car)
     world.park(held)
     world.after(PLUG_AT_S, lambda: world.drive(Plug()))
     return Visit(world, car, held)
 
 
-def whole() -> Visit:
+def whole(profile: CarProfile | None = None) -> Visit:
     """Return an undisturbed visit at its end."""
-    visit = begun()
+    visit = begun(profile=profile)
     visit.world.run(lambda: visit.is_over, VISIT_S)
     return visit
 
 
-def disturbed(event: int, act: Act) -> Visit:
+def disturbed(event: int, act: Act, profile: CarProfile | None = None) -> Visit:
     """Return a visit that was disturbed after so many events, at its end."""
-    visit = begun()
+    visit = begun(profile=profile)
     world = visit.world
     world.run(lambda: world.events >= event, VISIT_S)
     act(visit)
@@ -92,12 +93,13 @@ def complaints(
     events: Iterable[int],
     act: Act,
     judge: Callable[[Visit], Iterator[str]] | None = None,
+    profile: CarProfile | None = None,
 ) -> list[str]:
     """Return what was wrong after a disturbance at each of these events."""
     return [
         f"event {event}: {told}"
         for event in events
-        for told in _wrong(disturbed(event, act), judge or idle)
+        for told in _wrong(disturbed(event, act, profile), judge or idle)
     ]
 
 

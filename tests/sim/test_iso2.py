@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import groupby
 
 import pytest
-from tests.sim.short import QUICK
+from tests.sim.short import QUICK, Act, complaints, whole
+from tests.sim.test_sweep import drop, freeze, press, pull, stop
 
 from pilothat.station.actions import Publish, Topic
 from pilothat.twin import profile
@@ -18,6 +19,7 @@ from pilothat.twin.world import World
 from pilothat.v2g.evcc.events import Outcome
 from pilothat.v2g.evcc.settings import Iso2Habits
 
+STEP = 23  # events between two disturbances
 OBJECTS = replace(QUICK, has_exi=False)
 VISIT_S = 400.0
 CARS = ("iso2", "iso2-ac", "taycan", "taycan_ac", "audi_iso2")
@@ -94,6 +96,14 @@ def test_new_terms_are_agreed_on_in_the_middle(name: str) -> None:
     assert visit.phases.count("charging") == 2
     assert visit.world.invariants.violations == []
     assert visit.world.bench.load_breaks == []
+
+
+@pytest.mark.parametrize("name", ["iso2", "iso2-ac"])
+@pytest.mark.parametrize("act", [pull, drop, freeze, stop, press])
+def test_a_charge_may_be_disturbed_at_any_time(name: str, act: Act) -> None:
+    car = profile.builtin(name)
+    events = whole(car).world.events
+    assert complaints(range(1 + len(name), events, STEP), act, profile=car) == []
 
 
 def test_a_car_for_ac_leaves_a_dc_station_and_says_why() -> None:
