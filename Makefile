@@ -35,6 +35,10 @@ test: $(STAMP) ## the fast tests: no root, network or hardware
 test-net: $(STAMP) ## the network proof: needs root and network namespaces
 	@$(BIN)/pytest -m net -n 6 $(args)
 
+.foreign: ## the package iso15118 in a venv of its own: a car for the network proof
+	@python3 -m venv .foreign
+	@.foreign/bin/pip install --disable-pip-version-check -q iso15118 aiofile
+
 test-all: test test-net ## all tests that run without a board
 
 lint: $(STAMP) ## ruff, mypy --strict, import contracts
