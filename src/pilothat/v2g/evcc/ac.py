@@ -41,7 +41,9 @@ class AcSession(Session):
         return self._target_a
 
     def _aim(self, now: float) -> None:
-        self._target_a = self._allowed_a(now) if self.state is State.CHARGING else 0.0
+        if self.state is not State.RECEIPT:  # it changes nothing
+            is_on = self.state is State.CHARGING
+            self._target_a = self._allowed_a(now) if is_on else 0.0
 
     def _allowed_a(self, now: float) -> float:
         """Return what car, station and schedule allow; too little is nothing."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from pilothat.frozen import dataclass
+
+if TYPE_CHECKING:
+    from pilothat.v2g.messages.iso2 import MeterInfo
 
 
 class StationCode(Enum):
@@ -91,6 +95,7 @@ class Services:
 
     service_id: int
     can_pay_outside: bool = True
+    takes_contracts: bool = False
     modes: tuple[str, ...] | None = None
 
 
@@ -112,16 +117,24 @@ class Output:
     limits: Limits = Limits()
 
 
-Detail = Services | Terms | Output
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What the car has to sign to prove its contract."""
+
+    octets: bytes
+
+
+Detail = Services | Challenge | Terms | Output
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The body of a response."""
+    """The body of a response. meter: the reading, where a receipt is required."""
 
     is_ongoing: bool = False
     status: Status | None = None
     detail: Detail | None = None
+    meter: MeterInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

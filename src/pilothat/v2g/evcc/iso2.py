@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from pilothat.frozen import dataclass
 from pilothat.v2g.evcc.ac import AcSession
+from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.dc import DcSession
 from pilothat.v2g.evcc.events import Action, Outcome
-from pilothat.v2g.evcc.heard import Heard, Notice, Schedule, Services
+from pilothat.v2g.evcc.heard import Challenge, Heard, Notice, Schedule, Services
 from pilothat.v2g.evcc.iso2_words import Iso2Dialect, mode_of
 from pilothat.v2g.evcc.session import Session, Take
 from pilothat.v2g.evcc.settings import SessionSettings
-from pilothat.v2g.evcc.states import Ending, State
+from pilothat.v2g.evcc.states import BEFORE_RECEIPT, Ending, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +32,34 @@ class Paused:
 
 
 class Iso2Session(Session):
-    """What DC and AC share in ISO 15118-2. paused: the session to join again."""
+    """What DC and AC share in ISO 15118-2.
+
+    paused:   the session to join again
+    contract: the car pays with it wherever it is taken
+    """
 
     opens_s2_before_goodbye: ClassVar[bool] = True
 
-    def __init__(self, settings: SessionSettings, paused: Paused | None = None) -> None:
-        super().__init__(settings, Iso2Dialect(settings))
+    def __init__(
+        self,
+        settings: SessionSettings,
+        paused: Paused | None = None,
+        contract: Contract | None = None,
+    ) -> None:
+        super().__init__(settings, Iso2Dialect(settings, contract))
+        self._contract = contract
         self._old = paused
+        self._after_receipt: tuple[State, float | None] = (State.CHARGING, None)
         self._has_renegotiated = False
         if paused is not None:
             self.session_id = paused.session_id
 
     def _table(self) -> dict[State, Take]:
-        return super()._table() | {State.RENEGOTIATION: self._take_renegotiation}
+        return super()._table() | {
+            State.DETAILS: self._take_details,
+            State.RECEIPT: self._take_receipt,
+            State.RENEGOTIATION: self._take_renegotiation,
+        }
 
     @property
     def paused(self) -> Paused | None:
@@ -54,11 +71,38 @@ class Iso2Session(Session):
         return Paused(self.session_id, self._view.schedule.id)
 
     def _lack(self, services: Services) -> str:
-        if not services.can_pay_outside:
+        by_contract = services.takes_contracts and self._contract is not None
+        self._view = replace(self._view, by_contract=by_contract)
+        if not by_contract and not services.can_pay_outside:
             return "the station takes contracts only"
         mode = mode_of(self._settings).name
         has_mode = services.modes is None or mode in services.modes
         return "" if has_mode else f"the station has no {mode}"
+
+    def _take_payment(self, heard: Heard, now: float) -> Sequence[Action]:
+        if self._view.by_contract:
+            return self._change(State.DETAILS, now)
+        return super()._take_payment(heard, now)
+
+    def _take_details(self, heard: Heard, now: float) -> Sequence[Action]:
+        if isinstance(heard.said.detail, Challenge):
+            self._view = replace(self._view, challenge=heard.said.detail.octets)
+        return self._change(State.AUTHORISATION, now)
+
+    def _follow(self, heard: Heard, now: float) -> Sequence[Action]:
+        """Put a receipt before what comes next, where the station wants one."""
+        actions = super()._follow(heard, now)
+        if heard.said.meter is not None and self.state in BEFORE_RECEIPT:
+            self._view = replace(self._view, meter=heard.said.meter)
+            self._after_receipt = self.state, self._turn.ends_at
+            self._enter(State.RECEIPT, now, self._settings.pace.loop_s)
+        return actions
+
+    def _take_receipt(self, _heard: Heard, now: float) -> Sequence[Action]:
+        state, ends_at = self._after_receipt
+        self._enter(state, now, self._settings.pace.loop_s)
+        self._turn.ends_at = ends_at  # a receipt wins no time
+        return ()
 
     def _choose(self, schedules: Sequence[Schedule]) -> Schedule:
         """Take the schedule of before the pause, if it is still there."""

@@ -1,14 +1,14 @@
-"""The words of ISO 15118-2 on the car's side: requests built, responses read.
-
-Payment is external (EIM): the car shows no contract.
-"""
+"""The words of ISO 15118-2 on the car's side: requests built, responses read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pilothat.v2g.evcc import reading
+from pilothat.v2g.evcc.contract import SIGNED_ID, Contract, Signed, authorization
 from pilothat.v2g.evcc.heard import (
+    Challenge,
     Heard,
     Limits,
     Notice,
@@ -27,7 +27,7 @@ from pilothat.v2g.evcc.states import LOOPS, State
 from pilothat.v2g.messages import iso2
 
 PROFILE_ENTRIES = 24  # of a charging profile, at most
-_SLOW = (State.POWER_ON, State.RENEGOTIATION, State.POWER_OFF)
+_SLOW = (State.DETAILS, State.POWER_ON, State.RENEGOTIATION, State.POWER_OFF)
 
 
 def mode_of(settings: SessionSettings) -> iso2.EnergyTransferMode:
@@ -42,8 +42,11 @@ def mode_of(settings: SessionSettings) -> iso2.EnergyTransferMode:
 class Iso2Dialect:
     """The words of ISO 15118-2, DC and AC."""
 
-    def __init__(self, settings: SessionSettings) -> None:
+    def __init__(
+        self, settings: SessionSettings, contract: Contract | None = None
+    ) -> None:
         self._settings = settings
+        self._contract = contract
         self._vehicle = settings.vehicle
         self._mode = mode_of(settings)
         self._is_dc = settings.iso2.energy is Energy.DC
@@ -54,7 +57,7 @@ class Iso2Dialect:
             State.SETUP: self._session_setup,
             State.DISCOVERY: self._service_discovery,
             State.PAYMENT: self._payment_selection,
-            State.AUTHORISATION: lambda _: iso2.AuthorizationReq(),
+            State.AUTHORISATION: _authorization,
             State.PARAMETERS: self._charge_parameters,
             State.CABLE_CHECK: self._cable_check,
             State.PRECHARGE: self._precharge,
@@ -68,8 +71,24 @@ class Iso2Dialect:
 
     def ask(self, state: State, view: View, session_id: bytes) -> object:
         """Return the request of a state."""
-        header = iso2.MessageHeader(session_id=session_id)
-        return iso2.V2gMessage(header=header, body=self._builders[state](view))
+        body = self._body(state, view, session_id)
+        header = iso2.MessageHeader(
+            session_id=session_id, signature=self._signature(body)
+        )
+        return iso2.V2gMessage(header=header, body=body)
+
+    def _body(self, state: State, view: View, session_id: bytes) -> iso2.Request:
+        if state is State.RECEIPT and view.meter is not None:
+            return _receipt(view, view.meter, session_id)
+        if state is State.DETAILS and self._contract is not None:
+            return self._contract.details()
+        return self._builders[state](view)
+
+    def _signature(self, body: iso2.Request) -> iso2.Signature | None:
+        """Return the signature of what is to be signed; None of all else."""
+        if self._contract is None or not isinstance(body, Signed) or body.id is None:
+            return None
+        return self._contract.sign(body)
 
     def hear(self, state: State, message: object) -> Heard | None:
         """Return what a message says; None when it is no answer to this request."""
@@ -98,8 +117,11 @@ class Iso2Dialect:
 
     def _payment_selection(self, view: View) -> iso2.Request:
         service = iso2.SelectedService(service_id=view.service_id)
+        options = iso2.PaymentOption
         return iso2.PaymentServiceSelectionReq(
-            selected_payment_option=iso2.PaymentOption.ExternalPayment,
+            selected_payment_option=options.Contract
+            if view.by_contract
+            else options.ExternalPayment,
             selected_service_list=iso2.SelectedServiceList(selected_service=(service,)),
         )
 
@@ -228,6 +250,23 @@ class Iso2Dialect:
         return iso2.ChargingProfile(profile_entry=tuple(entries))
 
 
+def _authorization(view: View) -> iso2.Request:
+    """Ask whether charging is allowed; with a contract, answer the challenge first."""
+    if view.by_contract and view.count == 0:
+        return authorization(view.challenge)
+    return iso2.AuthorizationReq()
+
+
+def _receipt(view: View, meter: iso2.MeterInfo, session_id: bytes) -> iso2.Request:
+    """Confirm a reading; signed only by who has a contract."""
+    return iso2.MeteringReceiptReq(
+        id=SIGNED_ID if view.by_contract else None,
+        session_id=session_id,
+        sa_schedule_tuple_id=view.schedule.id,
+        meter_info=meter,
+    )
+
+
 def _charging_status(_view: View) -> iso2.Request:
     return iso2.ChargingStatusReq()
 
@@ -245,9 +284,14 @@ def _discovery(res: iso2.ServiceDiscoveryRes) -> Said:
     services = Services(
         charging.service_id,
         iso2.PaymentOption.ExternalPayment in payments,
+        iso2.PaymentOption.Contract in payments,
         tuple(mode.name for mode in modes),
     )
     return Said(detail=services)
+
+
+def _details(res: iso2.PaymentDetailsRes) -> Said:
+    return Said(detail=Challenge(res.gen_challenge))
 
 
 def _parameters(res: iso2.ChargeParameterDiscoveryRes) -> Said:
@@ -271,7 +315,7 @@ def _schedule(offered: iso2.SaScheduleTuple) -> Schedule:
     return Schedule(offered.sa_schedule_tuple_id, steps)
 
 
-def _power(res: iso2.PowerDeliveryRes) -> Said:
+def _power(res: iso2.PowerDeliveryRes | iso2.MeteringReceiptRes) -> Said:
     match res.evse_status:
         case iso2.DcEvseStatus() as dc:
             return Said(status=reading.dc_status(dc))
@@ -287,7 +331,20 @@ def _ac_status(status: iso2.AcEvseStatus) -> Status:
 def _charging(res: iso2.ChargingStatusRes) -> Said:
     max_a = res.evse_max_current
     limits = Limits() if max_a is None else Limits(max_a=max_a.si)
-    return Said(status=_ac_status(res.ac_evse_status), detail=Output(limits=limits))
+    status, output = _ac_status(res.ac_evse_status), Output(limits=limits)
+    return Said(status=status, detail=output, meter=_meter(res))
+
+
+def _demand(res: iso2.CurrentDemandRes) -> Said:
+    said, meter = reading.current(res), _meter(res)
+    return said if meter is None else replace(said, meter=meter)
+
+
+def _meter(
+    res: iso2.CurrentDemandRes | iso2.ChargingStatusRes,
+) -> iso2.MeterInfo | None:
+    """Return the reading that wants a receipt."""
+    return res.meter_info if res.receipt_required else None
 
 
 _POWER = Row(iso2.PowerDeliveryRes, _power)
@@ -295,9 +352,11 @@ _COMMON: Mapping[State, Reader] = {
     State.SETUP: Row(iso2.SessionSetupRes, reading.plain),
     State.DISCOVERY: Row(iso2.ServiceDiscoveryRes, _discovery),
     State.PAYMENT: Row(iso2.PaymentServiceSelectionRes, reading.plain),
+    State.DETAILS: Row(iso2.PaymentDetailsRes, _details),
     State.AUTHORISATION: Row(iso2.AuthorizationRes, reading.processing),
     State.PARAMETERS: Row(iso2.ChargeParameterDiscoveryRes, _parameters),
     State.POWER_ON: _POWER,
+    State.RECEIPT: Row(iso2.MeteringReceiptRes, _power),
     State.RENEGOTIATION: _POWER,
     State.POWER_OFF: _POWER,
     State.GOODBYE: Row(iso2.SessionStopRes, reading.plain),
@@ -306,7 +365,7 @@ _DC_ROWS: Mapping[State, Reader] = {
     **_COMMON,
     State.CABLE_CHECK: Row(iso2.CableCheckRes, reading.cable_check),
     State.PRECHARGE: Row(iso2.PreChargeRes, reading.voltage),
-    **dict.fromkeys(LOOPS, Row(iso2.CurrentDemandRes, reading.current)),
+    **dict.fromkeys(LOOPS, Row(iso2.CurrentDemandRes, _demand)),
     State.WELDING: Row(iso2.WeldingDetectionRes, reading.voltage),
 }
 _AC_ROWS: Mapping[State, Reader] = {

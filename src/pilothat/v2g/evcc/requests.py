@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pilothat.frozen import dataclass
 from pilothat.v2g.evcc.events import InletFact
 from pilothat.v2g.evcc.heard import Schedule, Step
 from pilothat.v2g.evcc.settings import SessionSettings
 from pilothat.v2g.evcc.states import Complaint
+
+if TYPE_CHECKING:
+    from pilothat.v2g.messages.iso2 import MeterInfo
 
 LEAST_W = 1000.0  # our choice: no car promises days
 MOST_S = 18_000.0  # as a Polestar does
@@ -27,6 +30,9 @@ class View:
     service_id:  of the charge service
     schedule:    the one the car has chosen
     count:       requests sent in this phase so far
+    by_contract: the car pays by its contract, not outside
+    challenge:   to be signed then
+    meter:       the reading that a receipt is for
     """
 
     fact: InletFact
@@ -38,6 +44,9 @@ class View:
     error: Complaint = Complaint.NONE
     service_id: int = 1
     schedule: Schedule = ANY_SCHEDULE
+    by_contract: bool = False
+    challenge: bytes = b""
+    meter: MeterInfo | None = None
 
     @property
     def soc_pct(self) -> int:
@@ -58,6 +67,9 @@ class View:
             self.error,
             self.service_id,
             self.schedule,
+            self.by_contract,
+            self.challenge,
+            self.meter,
         )
 
 

@@ -39,7 +39,13 @@ from pilothat.v2g.evcc.grip import Grip
 from pilothat.v2g.evcc.heard import Heard, Schedule, Services, Terms
 from pilothat.v2g.evcc.requests import View
 from pilothat.v2g.evcc.settings import SessionSettings
-from pilothat.v2g.evcc.states import DEAD_A, LISTENING, STOPPABLE, Ending, State
+from pilothat.v2g.evcc.states import (
+    DEAD_A,
+    LISTENING,
+    STOPPABLE,
+    Ending,
+    State,
+)
 from pilothat.v2g.evcc.turn import Turn
 
 Take = Callable[[Heard, float], Sequence[Action]]
@@ -213,6 +219,10 @@ class Session(ABC):
         if heard.is_failed:
             return self._refused(heard.code, now)
         self._watch(now)
+        return self._follow(heard, now)
+
+    def _follow(self, heard: Heard, now: float) -> Sequence[Action]:
+        """Take a good response of the station."""
         if self.state in STOPPABLE:
             status, habits = heard.said.status, self._settings.habits
             ending = status and rules.verdict(status, self.state, habits)

@@ -18,6 +18,7 @@ class State(Enum):
     SETUP = "session setup"
     DISCOVERY = "service discovery"
     PAYMENT = "payment selection"
+    DETAILS = "payment details"
     AUTHORISATION = "authorisation"
     PARAMETERS = "charge parameters"
     CABLE_CHECK = "cable check"
@@ -25,6 +26,7 @@ class State(Enum):
     PRECHARGE = "precharge"
     POWER_ON = "power on"
     CHARGING = "charging"
+    RECEIPT = "metering receipt"
     EASING = "ramp down for new terms"
     RENEGOTIATION = "renegotiation"
     RAMP_DOWN = "ramp down"
@@ -64,7 +66,14 @@ class Ending:
 
 
 _S = State
-EARLY = (_S.SETUP, _S.DISCOVERY, _S.PAYMENT, _S.AUTHORISATION, _S.PARAMETERS)
+EARLY = (
+    _S.SETUP,
+    _S.DISCOVERY,
+    _S.PAYMENT,
+    _S.DETAILS,
+    _S.AUTHORISATION,
+    _S.PARAMETERS,
+)
 LIVE = (_S.CHARGING, _S.EASING)
 LOOPS = (*LIVE, _S.RAMP_DOWN)
 STOPPABLE = (
@@ -75,7 +84,12 @@ STOPPABLE = (
     _S.POWER_ON,
     *LIVE,
 )
-LISTENING = (*STOPPABLE, _S.RENEGOTIATION)  # a wish to stop is kept for the next chance
+LISTENING = (
+    *STOPPABLE,
+    _S.RENEGOTIATION,
+    _S.RECEIPT,
+)  # a wish to stop is kept for the next chance
+BEFORE_RECEIPT = (*LOOPS, _S.RENEGOTIATION, _S.POWER_OFF)
 _BY_POWER_OFF = (*LIVE, _S.POWER_ON, _S.DOUBT)
 
 
