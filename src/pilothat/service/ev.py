@@ -33,6 +33,7 @@ from pilothat.service.cars import add_car_argument, chosen_car
 from pilothat.service.securing import folder_of
 from pilothat.twin.car import Car
 from pilothat.twin.profile import CarProfile
+from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.events import Outcome
 from pilothat.v2g.evcc.handshake import (
     NAMESPACES,
@@ -90,6 +91,11 @@ def _add_tls_arguments(parser: argparse.ArgumentParser) -> None:
         "--tls", action="store_true", help="ask for TLS first; needs --pki"
     )
     parser.add_argument(
+        "--contract",
+        action="store_true",
+        help="pay by contract where the station takes it; needs --pki",
+    )
+    parser.add_argument(
         "--pki",
         type=Path,
         metavar="FOLDER",
@@ -102,7 +108,10 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    return asyncio.run(_drive(options, _tls(options)))
+    mac = netwatch.find(options.interface).mac
+    contract = _contract(options)
+    car = Car(profile_of(options), mac, os.urandom, contract=contract)
+    return asyncio.run(_drive(options, car, _tls(options)))
 
 
 def _tls(options: argparse.Namespace) -> Tls | None:
@@ -113,6 +122,16 @@ def _tls(options: argparse.Namespace) -> Tls | None:
     from pilothat.runtime.tlsfiles import client_context  # noqa: PLC0415 (an extra)
 
     return as_client(client_context(folder))
+
+
+def _contract(options: argparse.Namespace) -> Contract | None:
+    """Return what the car pays with. Raises ConfigError."""
+    if not options.contract:
+        return None
+    folder = folder_of(options.pki, "--pki", "--contract")
+    from pilothat.service.paying import contract_of  # noqa: PLC0415 (an extra)
+
+    return contract_of(folder)
 
 
 def _mishap(text: str) -> tuple[str, Mishap]:
@@ -150,9 +169,8 @@ def profile_of(options: argparse.Namespace) -> CarProfile:
     return car
 
 
-async def _drive(options: argparse.Namespace, tls: Tls | None) -> int:
+async def _drive(options: argparse.Namespace, car: Car, tls: Tls | None) -> int:
     interface = netwatch.find(options.interface)
-    car = Car(profile_of(options), interface.mac, os.urandom)
     with contextlib.ExitStack() as stack:
         cable = _cable(options.bench)
         if cable is not None:

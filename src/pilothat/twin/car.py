@@ -59,6 +59,7 @@ from pilothat.twin.circuit import CarPilot
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp
 from pilothat.v2g.evcc import events as ev
+from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.handshake import Chosen
 from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
 from pilothat.v2g.evcc.states import has_begun
@@ -88,6 +89,7 @@ class Car:
         entropy: Entropy,
         *,
         exi: bool = True,
+        contract: Contract | None = None,
     ) -> None:
         self.profile = profile
         self.host_mac = host_mac
@@ -99,7 +101,7 @@ class Car:
         self._slac = EvSlac(host_mac, profile.slac, entropy)
         self._modem = Modem(host_mac, profile.modem, entropy)
         self._search = Search(profile.search)
-        self._talk = CarTalk(profile, host_mac, exi=exi)
+        self._talk = CarTalk(profile, host_mac, contract, exi=exi)
         self._deadline: float | None = None  # of the phase
         self._setup_by: float | None = None
         self._search_at = 0.0

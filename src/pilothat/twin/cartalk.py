@@ -9,6 +9,7 @@ from pilothat.station.actions import SendMessage, TcpClose, TcpSend
 from pilothat.station.events import MessageIn, TcpData
 from pilothat.twin.carevents import CarAction
 from pilothat.twin.profile import CarProfile
+from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.handshake import Handshake
 from pilothat.v2g.evcc.iso2 import Iso2Session, Paused
 from pilothat.v2g.evcc.line import Line
@@ -17,9 +18,21 @@ from pilothat.v2g.evcc.session import Session
 
 
 class CarTalk:
-    """One connection after the other. ``exi`` False: message objects, no octets."""
+    """One connection after the other.
 
-    def __init__(self, profile: CarProfile, host_mac: bytes, *, exi: bool) -> None:
+    exi:      False: message objects instead of TCP octets
+    contract: what the car pays with; None: payment is not its business
+    """
+
+    def __init__(
+        self,
+        profile: CarProfile,
+        host_mac: bytes,
+        contract: Contract | None,
+        *,
+        exi: bool,
+    ) -> None:
+        self._contract = contract
         self._profile = profile
         self._settings = replace(profile.session, evcc_id=host_mac)
         self._exi = exi
@@ -47,7 +60,7 @@ class CarTalk:
 
     def begin(self, namespace: str) -> bool:
         """Start the session the handshake has chosen; False when it is not built."""
-        begun = speech(namespace, self._settings, self._paused)
+        begun = speech(namespace, self._settings, self._paused, self._contract)
         if begun is not None:
             self._line.protocol, self.dialog = begun.codec, begun.session
         return begun is not None

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pilothat.pnc.authority import make_pki
+from pilothat.pnc.signature import verify
+from pilothat.runtime.pkifiles import files_of, write_new
 from pilothat.service import ev
+from pilothat.service.paying import contract_of
 from pilothat.twin import profile
+from pilothat.twin.chance import Chance
 from pilothat.twin.profile import CarProfile
+from pilothat.v2g.evcc.contract import authorization
 from pilothat.v2g.evcc.handshake import DIN, ISO_2
 from pilothat.v2g.evcc.settings import Energy
 
@@ -37,6 +44,17 @@ def test_a_wrong_list_of_protocols_is_refused(
     with pytest.raises(SystemExit):
         asked("--protocols", text)
     assert "give some of din, iso2, each once" in capsys.readouterr().err
+
+
+def test_the_contract_is_read_and_its_key_signs(tmp_path: Path) -> None:
+    made = make_pki(1_800_000_000.0, Chance(5, "ev"))
+    write_new(tmp_path, files_of(made))
+    contract = contract_of(tmp_path)
+    element = authorization(bytes(16))
+    key = made["contract"].key.public_key()
+    assert contract.emaid == "DE1ABCD2EF357A"
+    assert len(contract.chain) == 3
+    assert verify(contract.sign(element), (element,), key).is_good
 
 
 def test_energy_and_state_of_charge_are_changed() -> None:
