@@ -93,16 +93,9 @@ class DinDialect:
         )
 
     def _charge_parameters(self, view: View) -> din.Request:
-        vehicle, numbers = self._vehicle, self._numbers
         parameter = din.DcEvChargeParameter(
             dc_ev_status=self._status(view),
-            ev_maximum_current_limit=numbers.amperes(vehicle.max_a),
-            ev_maximum_power_limit=numbers.whole(vehicle.max_w, "W"),
-            ev_maximum_voltage_limit=numbers.volts(vehicle.max_v),
-            ev_energy_capacity=numbers.whole(vehicle.capacity_wh, "Wh"),
-            ev_energy_request=numbers.energy_request(view),
-            full_soc=vehicle.full_soc_pct,
-            bulk_soc=vehicle.bulk_soc_pct,
+            **self._numbers.wish(view),
         )
         return din.ChargeParameterDiscoveryReq(
             ev_requested_energy_transfer_type=_MODE, ev_charge_parameter=parameter
@@ -114,8 +107,7 @@ class DinDialect:
     def _precharge(self, view: View) -> din.Request:
         return din.PreChargeReq(
             dc_ev_status=self._status(view),
-            ev_target_voltage=self._numbers.precharge_volts(view),
-            ev_target_current=self._numbers.amperes(self._settings.habits.precharge_a),
+            **self._numbers.target(view),
         )
 
     def _power_on(self, view: View) -> din.Request:
@@ -140,18 +132,8 @@ class DinDialect:
         )
 
     def _current_demand(self, view: View) -> din.Request:
-        wants = self._numbers.demand(view)
         return din.CurrentDemandReq(
-            dc_ev_status=self._status(view),
-            ev_target_current=wants.target_a,
-            ev_maximum_voltage_limit=wants.max_v,
-            ev_maximum_current_limit=wants.max_a,
-            ev_maximum_power_limit=wants.max_w,
-            bulk_charging_complete=wants.is_bulk_complete,
-            charging_complete=view.is_complete,
-            remaining_time_to_full_soc=wants.to_full,
-            remaining_time_to_bulk_soc=wants.to_bulk,
-            ev_target_voltage=wants.target_v,
+            dc_ev_status=self._status(view), **self._numbers.demand(view)
         )
 
     def _welding_detection(self, view: View) -> din.Request:
@@ -168,11 +150,9 @@ class DinDialect:
         )
 
     def _power_parameter(self, view: View) -> din.DcEvPowerDeliveryParameter:
-        is_bulk = False if self._vehicle.sends_bulk_complete else None
         return din.DcEvPowerDeliveryParameter(
             dc_ev_status=self._status(view),
-            bulk_charging_complete=is_bulk,
-            charging_complete=view.is_complete,
+            **self._numbers.progress(view),
         )
 
 

@@ -134,17 +134,10 @@ class Iso2Dialect:
         )
 
     def _dc_parameter(self, view: View) -> iso2.EvChargeParameter:
-        vehicle, numbers = self._vehicle, self._numbers
         return iso2.DcEvChargeParameter(
             departure_time=self._settings.iso2.departure_s,
             dc_ev_status=self._status(view),
-            ev_maximum_current_limit=numbers.amperes(vehicle.max_a),
-            ev_maximum_power_limit=numbers.whole(vehicle.max_w, "W"),
-            ev_maximum_voltage_limit=numbers.volts(vehicle.max_v),
-            ev_energy_capacity=numbers.whole(vehicle.capacity_wh, "Wh"),
-            ev_energy_request=numbers.energy_request(view),
-            full_soc=vehicle.full_soc_pct,
-            bulk_soc=vehicle.bulk_soc_pct,
+            **self._numbers.wish(view),
         )
 
     def _ac_parameter(self, view: View) -> iso2.EvChargeParameter:
@@ -168,8 +161,7 @@ class Iso2Dialect:
     def _precharge(self, view: View) -> iso2.Request:
         return iso2.PreChargeReq(
             dc_ev_status=self._status(view),
-            ev_target_voltage=self._numbers.precharge_volts(view),
-            ev_target_current=self._numbers.amperes(self._settings.habits.precharge_a),
+            **self._numbers.target(view),
         )
 
     def _power_on(self, view: View) -> iso2.Request:
@@ -184,18 +176,8 @@ class Iso2Dialect:
         return self._power(view, iso2.ChargeProgress.Renegotiate)
 
     def _current_demand(self, view: View) -> iso2.Request:
-        wants = self._numbers.demand(view)
         return iso2.CurrentDemandReq(
-            dc_ev_status=self._status(view),
-            ev_target_current=wants.target_a,
-            ev_maximum_voltage_limit=wants.max_v,
-            ev_maximum_current_limit=wants.max_a,
-            ev_maximum_power_limit=wants.max_w,
-            bulk_charging_complete=wants.is_bulk_complete,
-            charging_complete=view.is_complete,
-            remaining_time_to_full_soc=wants.to_full,
-            remaining_time_to_bulk_soc=wants.to_bulk,
-            ev_target_voltage=wants.target_v,
+            dc_ev_status=self._status(view), **self._numbers.demand(view)
         )
 
     def _welding_detection(self, view: View) -> iso2.Request:
@@ -224,8 +206,7 @@ class Iso2Dialect:
     ) -> iso2.Request:
         parameter = iso2.DcEvPowerDeliveryParameter(
             dc_ev_status=self._status(view),
-            bulk_charging_complete=False if self._vehicle.sends_bulk_complete else None,
-            charging_complete=view.is_complete,
+            **self._numbers.progress(view),
         )
         return iso2.PowerDeliveryReq(
             charge_progress=progress,

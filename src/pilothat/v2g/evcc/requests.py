@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar
 
 from pilothat.frozen import dataclass
 from pilothat.v2g.evcc.events import InletFact
@@ -73,18 +73,47 @@ class View:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Demand(Generic[Q]):
-    """The numbers of a CurrentDemandReq. None: the car does not send the element."""
+class DcWish(TypedDict, Generic[Q]):
+    """Elements of a DC car's charge parameters, as both standards name them.
 
-    target_v: Q
-    target_a: Q
-    max_v: Q | None
-    max_a: Q | None
-    max_w: Q | None
-    is_bulk_complete: bool | None
-    to_full: Q | None
-    to_bulk: Q | None
+    None: the car does not send the element
+    """
+
+    ev_maximum_current_limit: Q
+    ev_maximum_power_limit: Q | None
+    ev_maximum_voltage_limit: Q
+    ev_energy_capacity: Q | None
+    ev_energy_request: Q | None
+    full_soc: int | None
+    bulk_soc: int | None
+
+
+class Demand(TypedDict, Generic[Q]):
+    """Elements of a CurrentDemandReq."""
+
+    ev_target_current: Q
+    ev_maximum_voltage_limit: Q | None
+    ev_maximum_current_limit: Q | None
+    ev_maximum_power_limit: Q | None
+    bulk_charging_complete: bool | None
+    charging_complete: bool
+    remaining_time_to_full_soc: Q | None
+    remaining_time_to_bulk_soc: Q | None
+    ev_target_voltage: Q
+
+
+class Target(TypedDict, Generic[Q]):
+    """Elements of a PreChargeReq."""
+
+    ev_target_voltage: Q
+    ev_target_current: Q
+
+
+class Progress(TypedDict):
+    """Elements that say how far the car is when power goes on or off."""
+
+    bulk_charging_complete: bool | None
+    charging_complete: bool
 
 
 class Numbers(Generic[Q]):
@@ -111,15 +140,40 @@ class Numbers(Generic[Q]):
         """Return a power or an energy; None where there is none."""
         return None if value is None else self._make(round(value), unit, None)
 
-    def precharge_volts(self, view: View) -> Q:
-        """Return the battery's voltage; what else some cars say first."""
-        first_v = self._settings.habits.first_precharge_v
-        if first_v is None or view.count > 0:
-            return self.volts(view.fact.battery_v)
-        return self.volts(first_v)
+    def wish(self, view: View) -> DcWish[Q]:
+        """Return limits, battery and wish."""
+        vehicle = self._settings.vehicle
+        return DcWish(
+            ev_maximum_current_limit=self.amperes(vehicle.max_a),
+            ev_maximum_power_limit=self.whole(vehicle.max_w, "W"),
+            ev_maximum_voltage_limit=self.volts(vehicle.max_v),
+            ev_energy_capacity=self.whole(vehicle.capacity_wh, "Wh"),
+            ev_energy_request=self._energy_request(view),
+            full_soc=vehicle.full_soc_pct,
+            bulk_soc=vehicle.bulk_soc_pct,
+        )
 
-    def energy_request(self, view: View) -> Q | None:
-        """Return what the car says it wants."""
+    def target(self, view: View) -> Target[Q]:
+        """Return the battery's voltage; what else some cars say first."""
+        habits = self._settings.habits
+        is_first = habits.first_precharge_v is not None and view.count == 0
+        target_v = habits.first_precharge_v if is_first else None
+        return Target(
+            ev_target_voltage=self.volts(
+                view.fact.battery_v if target_v is None else target_v
+            ),
+            ev_target_current=self.amperes(habits.precharge_a),
+        )
+
+    def progress(self, view: View) -> Progress:
+        """Return how far the car is."""
+        tells = self._settings.vehicle.sends_bulk_complete
+        return Progress(
+            bulk_charging_complete=False if tells else None,
+            charging_complete=view.is_complete,
+        )
+
+    def _energy_request(self, view: View) -> Q | None:
         vehicle = self._settings.vehicle
         if vehicle.energy_request_wh is not None or vehicle.capacity_wh is None:
             return self.whole(vehicle.energy_request_wh, "Wh")
@@ -136,19 +190,26 @@ class Numbers(Generic[Q]):
         has_limits, bulk_pct = vehicle.sends_loop_limits, vehicle.bulk_soc_pct or 100
         is_bulk = view.fact.soc_pct >= bulk_pct
         return Demand(
-            target_v=self.volts(goal.target_v),
-            target_a=self.amperes(view.target_a),
-            max_v=max_v if has_limits else None,
-            max_a=self.amperes(max_a) if has_limits else None,
-            max_w=self.whole(max_w if has_limits else None, "W"),
-            is_bulk_complete=is_bulk if vehicle.sends_bulk_complete else None,
-            to_full=self._left(view, 100) if vehicle.sends_time_to_full else None,
-            to_bulk=self._left(view, bulk_pct) if vehicle.sends_time_to_bulk else None,
+            ev_target_current=self.amperes(view.target_a),
+            ev_maximum_voltage_limit=max_v if has_limits else None,
+            ev_maximum_current_limit=self.amperes(max_a) if has_limits else None,
+            ev_maximum_power_limit=self.whole(max_w if has_limits else None, "W"),
+            bulk_charging_complete=is_bulk if vehicle.sends_bulk_complete else None,
+            charging_complete=view.is_complete,
+            remaining_time_to_full_soc=self._left(
+                view, 100, is_told=vehicle.sends_time_to_full
+            ),
+            remaining_time_to_bulk_soc=self._left(
+                view, bulk_pct, is_told=vehicle.sends_time_to_bulk
+            ),
+            ev_target_voltage=self.volts(goal.target_v),
         )
 
-    def _left(self, view: View, to_pct: int) -> Q:
+    def _left(self, view: View, to_pct: int, *, is_told: bool) -> Q | None:
         """Return the time to a state of charge at the present power, whole minutes."""
         vehicle = self._settings.vehicle
+        if not is_told:
+            return None
         missing_pct = max(to_pct - view.fact.soc_pct, 0.0)
         missing_wh = (vehicle.capacity_wh or 0.0) * missing_pct / 100.0
         power_w = max(view.fact.voltage_v * view.target_a, LEAST_W)
