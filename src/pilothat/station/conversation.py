@@ -16,11 +16,13 @@ class Conversation:
     """The state of one connection.
 
     protocol: grammar of what comes next; first the handshake's
+    is_secure: it is under TLS
     broken: why nothing more can be read; empty while all is well
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, is_secure: bool = False) -> None:  # noqa: FBT001, FBT002 - as the event
         self.number = number
+        self.is_secure = is_secure
         self.protocol = HANDSHAKE
         self.broken = ""
         self.is_bytes = True  # False: messages come and go as objects

@@ -11,6 +11,7 @@ from pilothat.faults import Fault
 from pilothat.frozen import dataclass
 from pilothat.guard import GuardFact, PilotFact
 from pilothat.plant import PlantFact
+from pilothat.v2g.plant import TimeOfDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +135,5 @@ Event = (
     | StopRequested
     | FaultCleared
     | NetworkFact
+    | TimeOfDay
 )

@@ -14,6 +14,40 @@ from pilothat.v2g.secc.iso2_power import Iso2Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Who gives test contracts, with its keys: never written to a journal.
+
+    cps_chain, mo_chain: certificates, leaf first, DER; cps_key, mo_key: PKCS8, DER
+    emaid: of the first contract of a car
+    """
+
+    cps_chain: tuple[bytes, ...]
+    cps_key: bytes
+    mo_chain: tuple[bytes, ...]
+    mo_key: bytes
+    emaid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractSettings:
+    """Whose contracts are accepted: all certificates DER.
+
+    v2g, mo, oem: roots; known: CAs below them that cars need not send
+    revoked: SHA-256 fingerprints
+    is_strict: tolerate nothing
+    issuer: gives cars new contracts; None: nobody does
+    """
+
+    v2g: tuple[bytes, ...] = ()
+    mo: tuple[bytes, ...] = ()
+    oem: tuple[bytes, ...] = ()
+    known: tuple[bytes, ...] = ()
+    revoked: tuple[bytes, ...] = ()
+    is_strict: bool = False
+    issuer: Issuer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StationSettings:
     """One charging point.
 
@@ -21,6 +55,7 @@ class StationSettings:
     ac: the outlet is an AC one with these ratings; None: a DC outlet
     has_ventilation: cars that ask for it (state D) may charge
     protocols: what is served; a car chooses among them
+    contracts: Plug & Charge on connections under TLS; None: not offered
     is_free: every car is authorised at once
     retries: matches tried before a car must be plugged in again
     """
@@ -34,5 +69,6 @@ class StationSettings:
     slac: SlacSettings = field(default_factory=SlacSettings)
     modem: ModemSettings = field(default_factory=ModemSettings)
     has_ventilation: bool = False
+    contracts: ContractSettings | None = None
     is_free: bool = True
     retries: int = C_SEQU_RETRY

@@ -23,12 +23,28 @@ from pilothat.station.events import (
 )
 from pilothat.v2g import sdp
 from pilothat.v2g.messages.sap import SupportedAppProtocolReq
-from pilothat.v2g.plant import Learned, PlantState, Respond, SessionOver
+from pilothat.v2g.plant import Learned, PlantState, Respond, SessionOver, TimeOfDay
 from pilothat.v2g.secc.base import RequestIn, Session, SessionAction
+from pilothat.v2g.secc.contract import Clock
 from pilothat.v2g.secc.handshake import Served, negotiate
 
 AnySession = Session[Any, Any]
-Opener = Callable[[float], AnySession]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """When and where a session begins.
+
+    is_secure: its connection is under TLS
+    clock: the time of day, as far as it was told
+    """
+
+    now: float
+    is_secure: bool = False
+    clock: Clock = Clock()
+
+
+Opener = Callable[[Opening], AnySession]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,7 @@ class Heard:
 
 Outward = SdpOut | TcpSend | SendMessage | TcpClose
 TalkAction = Outward | Hung | Heard | SessionOver | Learned | Wish
-TalkEvent = SdpIn | TcpOpened | TcpData | MessageIn | TcpClosed
+TalkEvent = SdpIn | TcpOpened | TcpData | MessageIn | TcpClosed | TimeOfDay
 
 
 class Talk:
@@ -61,6 +77,7 @@ class Talk:
         self.session: AnySession | None = None
         self._served = {one.protocol: (one, opener) for one, opener in served}
         self._conversation: Conversation | None = None
+        self._clock = Clock()
 
     @property
     def deadline(self) -> float | None:
@@ -87,19 +104,17 @@ class Talk:
         match event:
             case SdpIn():
                 return self._discover(event)
-            case TcpOpened(connection):
-                return self._accept(connection)
+            case TimeOfDay():
+                self._clock = Clock(event, now)
+                return ()
+            case TcpOpened():
+                return self._accept(event)
             case TcpClosed(connection):
                 return self._closed(connection)
             case TcpData(connection, data):
                 return self._read(connection, data, now)
             case MessageIn(connection, message):
-                conversation = self._conversation
-                if conversation is None or conversation.number != connection:
-                    return ()
-                conversation.is_bytes = False
-                actions = self._message(conversation, message, now)
-                return (*actions, *self._broken(conversation))
+                return self._take(connection, message, now)
 
     def tick(self, now: float) -> Sequence[TalkAction]:
         """Let time pass."""
@@ -131,10 +146,10 @@ class Talk:
             answer = sdp.build_response(address, has_plain, sdp.Security.NONE)
         return (SdpOut(answer, event.host, event.port),)
 
-    def _accept(self, connection: int) -> Sequence[TalkAction]:
+    def _accept(self, opened: TcpOpened) -> Sequence[TalkAction]:
         if not self.is_open or self.is_connected:
-            return (TcpClose(connection),)
-        self._conversation = Conversation(connection)
+            return (TcpClose(opened.connection),)
+        self._conversation = Conversation(opened.connection, opened.is_secure)
         return ()
 
     def _closed(self, connection: int) -> Sequence[TalkAction]:
@@ -154,6 +169,16 @@ class Talk:
             message = conversation.decode(frame)
             if message is not None:
                 actions += self._message(conversation, message, now)
+        return (*actions, *self._broken(conversation))
+
+    def _take(
+        self, connection: int, message: object, now: float
+    ) -> Sequence[TalkAction]:
+        conversation = self._conversation
+        if conversation is None or conversation.number != connection:
+            return ()
+        conversation.is_bytes = False
+        actions = self._message(conversation, message, now)
         return (*actions, *self._broken(conversation))
 
     def _broken(self, conversation: Conversation) -> Sequence[Hung]:
@@ -183,7 +208,8 @@ class Talk:
             conversation.broken = "the car speaks no protocol that is served here"
             return (heard, answer)
         conversation.protocol = chosen.protocol
-        self.session = self._served[chosen.protocol][1](now)
+        opening = Opening(now, conversation.is_secure, self._clock)
+        self.session = self._served[chosen.protocol][1](opening)
         return (heard, answer)
 
     def _of_session(self, actions: Iterable[SessionAction]) -> Sequence[TalkAction]:

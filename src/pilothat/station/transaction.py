@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pilothat.plant import PlantFact
 
-_PRIVATE = frozenset({"evcc_id"})  # tells whose car it is
+_PRIVATE = frozenset({"evcc_id", "emaid"})  # tell whose car it is
 _SHOWN = 6  # digits of a private value that a log may hold: the maker's
 
 

@@ -23,6 +23,7 @@ class PlantState:
     ratings: what the station can give, never zero
     ac: the same where the outlet is an AC one
     is_authorised: None while nobody has decided
+    energy_wh: measured since the car was plugged in
     wants_stop: somebody on our side wants the charge to end, in order
     fault: power has been cut because of this
     """
@@ -35,8 +36,20 @@ class PlantState:
     ac: AcRatings | None = None
     pilot: PilotState = PilotState.B2
     is_authorised: bool | None = True
+    energy_wh: float = 0.0
     wants_stop: bool = False
     fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOfDay:
+    """What the clock of this computer shows, and whether it can be right.
+
+    unix_s: seconds since 1970
+    """
+
+    unix_s: float
+    is_trusted: bool
 
 
 class Ending(Enum):

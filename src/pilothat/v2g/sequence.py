@@ -42,6 +42,7 @@ class Row:
 
     request: the message without its Req
     variant: tells forms of one request apart, such as power on and off
+    receipt: where the session goes instead if the answer asks for a receipt
     """
 
     state: State
@@ -49,6 +50,7 @@ class Row:
     then: State
     variant: str = ""
     quirk: Quirk | None = None
+    receipt: State | None = None
 
 
 _S = DinState
@@ -105,6 +107,10 @@ class Iso2State(State):
     SETUP = "session setup"
     DISCOVERY = "service discovery"
     SELECTION = "payment and service selection"
+    CONTRACT = "contract details"
+    INSTALLATION = "contract details or installation"
+    UPDATE = "contract details or update"
+    CERTIFICATES = "contract details, installation or update"
     AUTHORISATION = "authorisation"
     PARAMETERS = "charge parameters"
     CABLE_CHECK = "cable check"
@@ -114,6 +120,8 @@ class Iso2State(State):
     CHARGING = "charging"
     POWER_OFF = "power delivery stopped"
     WELDING = "welding detection"
+    RECEIPT = "metering receipt"
+    AC_RECEIPT = "AC metering receipt"
     AC_READY = "AC power delivery"
     AC_STARTED = "AC power delivery started"
     AC_CHARGING = "AC charging"
@@ -125,9 +133,21 @@ _I = Iso2State
 AC, DC = "ac", "dc"
 START, STOP, RENEGOTIATE = "start", "stop", "renegotiate"
 TERMINATE, PAUSE = "terminate", "pause"
+# how a car pays, and what it wants of the certificate service
+EXTERNAL, CONTRACT, INSTALL = "", "contract", "contract, install"
+UPDATE, INSTALL_UPDATE = "contract, update", "contract, install or update"
+_SELECTED: Mapping[str, Iso2State] = {
+    EXTERNAL: _I.AUTHORISATION,
+    CONTRACT: _I.CONTRACT,
+    INSTALL: _I.INSTALLATION,
+    UPDATE: _I.UPDATE,
+    INSTALL_UPDATE: _I.CERTIFICATES,
+}
+_WITH_CONTRACT = (_I.CONTRACT, _I.INSTALLATION, _I.UPDATE, _I.CERTIFICATES)
 _BEFORE_LOOP = (
     _I.DISCOVERY,
     _I.SELECTION,
+    *_WITH_CONTRACT,
     _I.AUTHORISATION,
     _I.PARAMETERS,
     _I.CABLE_CHECK,
@@ -143,7 +163,16 @@ ISO2_ROWS: Sequence[Row] = (
     Row(_I.SETUP, "SessionSetup", _I.DISCOVERY),
     Row(_I.DISCOVERY, "ServiceDiscovery", _I.SELECTION),
     Row(_I.SELECTION, "ServiceDetail", _I.SELECTION),
-    Row(_I.SELECTION, "PaymentServiceSelection", _I.AUTHORISATION),
+    *(
+        Row(_I.SELECTION, "PaymentServiceSelection", then, how)
+        for how, then in _SELECTED.items()
+    ),
+    *(
+        Row(s, "CertificateInstallation", _I.CONTRACT)
+        for s in (_I.INSTALLATION, _I.CERTIFICATES)
+    ),
+    *(Row(s, "CertificateUpdate", _I.CONTRACT) for s in (_I.UPDATE, _I.CERTIFICATES)),
+    *(Row(s, "PaymentDetails", _I.AUTHORISATION) for s in _WITH_CONTRACT),
     Row(_I.AUTHORISATION, "Authorization", _I.PARAMETERS),
     Row(
         _I.PARAMETERS,
@@ -156,7 +185,11 @@ ISO2_ROWS: Sequence[Row] = (
     Row(_I.AC_READY, "PowerDelivery", _I.AC_STARTED, START),
     Row(_I.AC_READY, "PowerDelivery", _I.AC_OFF, STOP),
     Row(_I.AC_READY, "PowerDelivery", _I.ENDED, RENEGOTIATE),  # V2G2-812
-    *(Row(s, "ChargingStatus", _I.AC_CHARGING) for s in _AC_LOOP),
+    *(
+        Row(s, "ChargingStatus", _I.AC_CHARGING, receipt=_I.AC_RECEIPT)
+        for s in _AC_LOOP
+    ),
+    Row(_I.AC_RECEIPT, "MeteringReceipt", _I.AC_CHARGING),
     *(Row(s, "PowerDelivery", _I.AC_OFF, STOP) for s in _AC_LOOP),
     *(Row(s, "PowerDelivery", _I.PARAMETERS, RENEGOTIATE) for s in _AC_LOOP),
     *(Row(s, "PowerDelivery", _I.ENDED, START) for s in _AC_LOOP),  # V2G2-812
@@ -166,7 +199,8 @@ ISO2_ROWS: Sequence[Row] = (
     Row(_I.PRECHARGING, "PowerDelivery", _I.STARTED, START),
     Row(_I.PRECHARGING, "PowerDelivery", _I.POWER_OFF, STOP),
     Row(_I.PRECHARGING, "PowerDelivery", _I.ENDED, RENEGOTIATE),  # V2G2-812
-    *(Row(s, "CurrentDemand", _I.CHARGING) for s in _LOOP),
+    *(Row(s, "CurrentDemand", _I.CHARGING, receipt=_I.RECEIPT) for s in _LOOP),
+    Row(_I.RECEIPT, "MeteringReceipt", _I.CHARGING),
     *(Row(s, "PowerDelivery", _I.POWER_OFF, STOP) for s in _LOOP),
     *(Row(s, "PowerDelivery", _I.PARAMETERS, RENEGOTIATE) for s in _LOOP),
     *(Row(s, "PowerDelivery", _I.ENDED, START) for s in _LOOP),  # V2G2-812

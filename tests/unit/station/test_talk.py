@@ -42,7 +42,7 @@ class Line:
     def __init__(self) -> None:
         settings_ = sessions.DinSettings()
         self.talk = Talk(
-            [(DIN, lambda now: sessions.session(settings_, car.entropy, now))]
+            [(DIN, lambda o: sessions.session(settings_, car.entropy, o.now))]
         )
         self.talk.is_open = True
         self.talk.network = NetworkFact(True, bytes(16), 61341)

@@ -16,7 +16,9 @@ from typing import Generic, Protocol, TypeVar
 from pilothat.frozen import dataclass
 from pilothat.machine import earliest, is_due
 from pilothat.plant import EvLimits, Wish
+from pilothat.v2g.messages.xmldsig import Signature
 from pilothat.v2g.plant import Ending, Learned, PlantState, Respond, SessionOver
+from pilothat.v2g.secc.contract import Contract
 from pilothat.v2g.sequence import Row, Sequences, State
 
 SEQUENCE_TIMEOUT_S = 60.0  # V2G_SECC_Sequence_Timeout
@@ -34,6 +36,7 @@ class Context:
     soc_pct: int | None = None
     target_v: float = 0.0
     max_w: float = 0.0  # of the schedule that was told
+    contract: Contract | None = None
 
 
 RequestT = TypeVar("RequestT")
@@ -47,6 +50,7 @@ class Ask(Generic[RequestT]):
     state: of the session, before this request
     waited_s: since the first request of this kind in this state
     is_last_call: the answer must go out now
+    signature: of the message
     """
 
     request: RequestT
@@ -55,6 +59,8 @@ class Ask(Generic[RequestT]):
     state: State
     waited_s: float
     is_last_call: bool
+    now: float
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Answer(Generic[ResponseT]):
 
     is_done: False keeps the state (EVSEProcessing Ongoing)
     ending: the session is over with this answer
+    signature: of the answer
+    asks_receipt: the car must confirm the meter reading in it
     """
 
     response: ResponseT
@@ -72,6 +80,8 @@ class Answer(Generic[ResponseT]):
     ending: Ending | None = None
     why: str = ""
     learned: Learned | None = None
+    signature: Signature | None = None
+    asks_receipt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,15 @@ class Later:
     """The answer must wait; what to wish meanwhile."""
 
     wishes: Sequence[Wish] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened(Generic[RequestT]):
+    """What is in a message."""
+
+    session_id: bytes
+    request: RequestT
+    signature: Signature | None = None
 
 
 class Standard(Protocol[RequestT, ResponseT]):
@@ -91,13 +110,18 @@ class Standard(Protocol[RequestT, ResponseT]):
         str, Callable[[Ask[RequestT]], Answer[ResponseT] | Later]
     ]  # by request name
 
-    def open(self, message: object) -> tuple[bytes, RequestT] | None:
-        """Return session ID and request; None if this is no request."""
+    def open(self, message: object) -> Opened[RequestT] | None:
+        """Return what is in a message; None if this is no request."""
 
     def name(self, request: RequestT) -> tuple[str, str]:
         """Return the request's name without Req, and its variant."""
 
-    def wrap(self, session_id: bytes, response: ResponseT) -> object:
+    def wrap(
+        self,
+        session_id: bytes,
+        response: ResponseT,
+        signature: Signature | None = None,
+    ) -> object:
         """Return the whole message for a response."""
 
     def refuse(self, ask: Ask[RequestT], code: str) -> ResponseT:
@@ -122,7 +146,7 @@ class Session(Generic[RequestT, ResponseT]):
         self.context = Context()
         self.plant = PlantState()
         self._standard = standard
-        self._pending: tuple[RequestT, Row] | None = None
+        self._pending: tuple[Opened[RequestT], Row] | None = None
         self._waiting: deque[object] = deque()
         self._patience_at: float | None = None
         self._wished: Sequence[Wish] = ()  # while the pending request waits
@@ -174,17 +198,16 @@ class Session(Generic[RequestT, ResponseT]):
         opened = self._standard.open(message)
         if opened is None:
             return ()  # no request: ignored, the sequence timer goes on
-        session_id, request = opened
-        name, variant = self._standard.name(request)
+        name, variant = self._standard.name(opened.request)
         if self._asked[0] != name:
             self._asked = (name, now)
         row = self._standard.sequences.get((self.state, name, variant))
         if row is None:
-            return self._refuse(request, "FAILED_SequenceError", name, now)
+            return self._refuse(opened, "FAILED_SequenceError", name, now)
         is_first = self.state is self._standard.first
-        if not is_first and session_id != self.context.session_id:
-            return self._refuse(request, "FAILED_UnknownSession", name, now)
-        self._pending, self._silent_at = (request, row), None
+        if not is_first and opened.session_id != self.context.session_id:
+            return self._refuse(opened, "FAILED_UnknownSession", name, now)
+        self._pending, self._silent_at = (opened, row), None
         self._patience_at = now + PATIENCE_S
         return self._try_pending(now)
 
@@ -192,8 +215,8 @@ class Session(Generic[RequestT, ResponseT]):
         """Ask the handler of the pending request (again)."""
         if self._pending is None:
             return ()
-        request, row = self._pending
-        ask = self._ask(request, now, is_last_call=is_due(self._patience_at, now))
+        opened, row = self._pending
+        ask = self._ask(opened, now, is_last_call=is_due(self._patience_at, now))
         answer = self._standard.handlers[row.request](ask)
         if isinstance(answer, Later):
             if ask.is_last_call:
@@ -212,32 +235,42 @@ class Session(Generic[RequestT, ResponseT]):
         actions: list[SessionAction] = list(answer.wishes)
         if answer.learned:
             actions.append(answer.learned)
-        wrapped = self._standard.wrap(self.context.session_id, answer.response)
+        wrapped = self._standard.wrap(
+            self.context.session_id, answer.response, answer.signature
+        )
         actions.append(Respond(wrapped))
         if answer.ending:
             actions.append(self._end(answer.ending, answer.why))
             return actions
         if answer.is_done:
-            self.state = row.then
+            then = row.receipt if answer.asks_receipt else None
+            self.state = then or row.then
         self._silent_at = now + SEQUENCE_TIMEOUT_S
         while self._waiting and self._pending is None:
             actions += self._take(self._waiting.popleft(), now)
         return actions
 
     def _refuse(
-        self, request: RequestT, code: str, name: str, now: float
+        self, opened: Opened[RequestT], code: str, name: str, now: float
     ) -> Sequence[SessionAction]:
-        response = self._standard.refuse(self._ask(request, now), code)
+        response = self._standard.refuse(self._ask(opened, now), code)
         wrapped = self._standard.wrap(self.context.session_id, response)
         why = f"{name} in {self.state.value}: {code}"
         return (Respond(wrapped), self._end(Ending.FAILED, why))
 
     def _ask(
-        self, request: RequestT, now: float, *, is_last_call: bool = False
+        self, opened: Opened[RequestT], now: float, *, is_last_call: bool = False
     ) -> Ask[RequestT]:
         waited_s = now - self._asked[1]
         return Ask(
-            request, self.context, self.plant, self.state, waited_s, is_last_call
+            opened.request,
+            self.context,
+            self.plant,
+            self.state,
+            waited_s,
+            is_last_call,
+            now,
+            opened.signature,
         )
 
     def _end(self, ending: Ending, why: str) -> SessionOver:

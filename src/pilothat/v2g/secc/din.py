@@ -29,10 +29,11 @@ from pilothat.v2g.messages.din import (
     DcEvStatus,
     ResponseCode,
 )
+from pilothat.v2g.messages.xmldsig import Signature
 from pilothat.v2g.plant import Ending, Learned, PlantState
 from pilothat.v2g.quirks import FIELD, Quirk
 from pilothat.v2g.secc import dc
-from pilothat.v2g.secc.base import Answer, Ask, Later, Session
+from pilothat.v2g.secc.base import Answer, Ask, Later, Opened, Session
 from pilothat.v2g.secc.dc import Verdict
 from pilothat.v2g.secc.din_answers import (
     CHARGE_SERVICE_ID,
@@ -99,12 +100,12 @@ class Din:
             "SessionStop": _session_stop,
         }
 
-    def open(self, message: object) -> tuple[bytes, din.Request] | None:
-        """Return session ID and request; None if this is no request of DIN."""
+    def open(self, message: object) -> Opened[din.Request] | None:
+        """Return what is in a message; None if this is no request of DIN."""
         if isinstance(message, din.V2gMessage) and isinstance(
             message.body, din.Request
         ):
-            return message.header.session_id, message.body
+            return Opened(message.header.session_id, message.body)
         return None
 
     def name(self, request: din.Request) -> tuple[str, str]:
@@ -114,9 +115,14 @@ class Din:
             variant = "on" if request.ready_to_charge_state else "off"
         return type(request).__name__.removesuffix("Req"), variant
 
-    def wrap(self, session_id: bytes, response: din.Response) -> object:
+    def wrap(
+        self,
+        session_id: bytes,
+        response: din.Response,
+        signature: Signature | None = None,
+    ) -> object:
         """Return the whole message for a response."""
-        header = din.MessageHeader(session_id=session_id)
+        header = din.MessageHeader(session_id=session_id, signature=signature)
         return din.V2gMessage(header=header, body=response)
 
     def refuse(self, ask: DinAsk, code: str) -> din.Response:

@@ -20,12 +20,13 @@ from pilothat.v2g.messages.iso2_types import (
     ChargingSession,
     DcEvChargeParameter,
     EvseProcessing,
-    PaymentOption,
     ResponseCode,
 )
+from pilothat.v2g.messages.xmldsig import Signature
 from pilothat.v2g.plant import Learned
 from pilothat.v2g.secc import dc
-from pilothat.v2g.secc.base import Answer, Session
+from pilothat.v2g.secc.base import Answer, Opened, Session
+from pilothat.v2g.secc.contract import Secure
 from pilothat.v2g.secc.dc import Verdict
 from pilothat.v2g.secc.iso2_answers import (
     CHARGE_SERVICE_ID,
@@ -33,6 +34,7 @@ from pilothat.v2g.secc.iso2_answers import (
     parameters,
     refusal,
 )
+from pilothat.v2g.secc.iso2_contract import Contracting, selected
 from pilothat.v2g.secc.iso2_power import (
     AC_PHASES,
     Handler,
@@ -48,6 +50,7 @@ from pilothat.v2g.secc.told import parameters_told
 from pilothat.v2g.sequence import (
     AC,
     DC,
+    EXTERNAL,
     ISO2_ROWS,
     PAUSE,
     RENEGOTIATE,
@@ -67,26 +70,34 @@ _PROGRESS = {
 _GOODBYE = {ChargingSession.Terminate: TERMINATE, ChargingSession.Pause: PAUSE}
 
 
-def session(settings: Iso2Settings, entropy: Entropy, now: float) -> Iso2Session:
-    """Open a session."""
-    return Session(Iso2(settings, entropy), now)
+def session(
+    settings: Iso2Settings, entropy: Entropy, now: float, secure: Secure | None = None
+) -> Iso2Session:
+    """Open a session. secure: what judges contracts, on a connection under TLS."""
+    return Session(Iso2(settings, entropy, secure), now)
 
 
 class Iso2:
     """The standard, for ``Session`` to walk."""
 
-    def __init__(self, settings: Iso2Settings, entropy: Entropy) -> None:
+    def __init__(
+        self, settings: Iso2Settings, entropy: Entropy, secure: Secure | None
+    ) -> None:
         self.first: State = Iso2State.SETUP
         self.ended: State = Iso2State.ENDED
         self.sequences = table(ISO2_ROWS, settings.quirks)
         self._settings = settings
         self._power = power = Power(settings)
         self._entropy = entropy
+        self._contracting = paying = Contracting(power, entropy, secure)
         self.handlers: Mapping[str, Handler] = {
             "SessionSetup": self._session_setup,
             "ServiceDiscovery": self._service_discovery,
-            "ServiceDetail": self._service_detail,
+            "ServiceDetail": paying.service_detail,
             "PaymentServiceSelection": self._selection,
+            "CertificateInstallation": paying.installation,
+            "CertificateUpdate": paying.update,
+            "PaymentDetails": paying.payment_details,
             "Authorization": self._authorisation,
             "ChargeParameterDiscovery": self._parameters,
             "CableCheck": power.cable_check,
@@ -94,22 +105,26 @@ class Iso2:
             "PowerDelivery": power.power_delivery,
             "CurrentDemand": power.current_demand,
             "ChargingStatus": power.charging_status,
+            "MeteringReceipt": paying.metering_receipt,
             "WeldingDetection": power.welding_detection,
             "SessionStop": power.session_stop,
         }
 
-    def open(self, message: object) -> tuple[bytes, iso2.Request] | None:
-        """Return session ID and request; None if this is no request of -2."""
+    def open(self, message: object) -> Opened[iso2.Request] | None:
+        """Return what is in a message; None if this is no request of -2."""
         if isinstance(message, iso2.V2gMessage) and isinstance(
             message.body, iso2.Request
         ):
-            return message.header.session_id, message.body
+            header = message.header
+            return Opened(header.session_id, message.body, header.signature)
         return None
 
     def name(self, request: iso2.Request) -> tuple[str, str]:
         """Return the request's name without Req, and its variant."""
         variant = ""
         match request:
+            case iso2.PaymentServiceSelectionReq():
+                variant = selected(request)
             case iso2.ChargeParameterDiscoveryReq(requested_energy_transfer_mode=mode):
                 variant = AC if mode in AC_PHASES else DC
             case iso2.PowerDeliveryReq(charge_progress=progress):
@@ -118,9 +133,14 @@ class Iso2:
                 variant = _GOODBYE[goodbye]
         return type(request).__name__.removesuffix("Req"), variant
 
-    def wrap(self, session_id: bytes, response: iso2.Response) -> object:
+    def wrap(
+        self,
+        session_id: bytes,
+        response: iso2.Response,
+        signature: Signature | None = None,
+    ) -> object:
         """Return the whole message for a response."""
-        header = iso2.MessageHeader(session_id=session_id)
+        header = iso2.MessageHeader(session_id=session_id, signature=signature)
         return iso2.V2gMessage(header=header, body=response)
 
     def refuse(self, ask: Iso2Ask, code: str) -> iso2.Response:
@@ -144,27 +164,25 @@ class Iso2:
 
     def _service_discovery(self, ask: Iso2Ask) -> Iso2Answer:
         response = discovery(ResponseCode.OK, self._settings.offer)
-        return Answer(response, ask.context)
-
-    def _service_detail(self, ask: Iso2Ask) -> Iso2Answer:
-        return self._power.failed(
-            ask, ResponseCode.FAILED_ServiceIDInvalid
-        )  # none offered
+        return Answer(self._contracting.discovery(response), ask.context)
 
     def _selection(self, ask: Iso2Ask) -> Iso2Answer:
         request = as_kind(iso2.PaymentServiceSelectionReq, ask)
-        selected = request.selected_service_list.selected_service
-        services = [service.service_id for service in selected]
-        if request.selected_payment_option is not PaymentOption.ExternalPayment:
+        contracting = self._contracting
+        is_external = selected(request) == EXTERNAL
+        services = request.selected_service_list.selected_service
+        if not is_external and not contracting.is_offered:
             return self._power.failed(ask, ResponseCode.FAILED_PaymentSelectionInvalid)
-        if CHARGE_SERVICE_ID not in services:
+        if CHARGE_SERVICE_ID not in [one.service_id for one in services]:
             return self._power.failed(ask, ResponseCode.FAILED_NoChargeServiceSelected)
-        if services != [CHARGE_SERVICE_ID]:
+        if not all(map(contracting.is_selectable, services)):
             return self._power.failed(ask, ResponseCode.FAILED_ServiceSelectionInvalid)
         response = iso2.PaymentServiceSelectionRes(response_code=ResponseCode.OK)
         return Answer(response, ask.context)
 
     def _authorisation(self, ask: Iso2Ask) -> Iso2Answer:
+        if ask.context.contract is not None:
+            return self._contracting.authorization(ask, ask.context.contract)
         verdict = dc.authorisation(ask, self._settings.authorisation_s)
         if verdict is Verdict.REFUSED:
             return self._power.failed(ask, ResponseCode.FAILED)

@@ -65,6 +65,7 @@ class Offer:
 
     evse_id: str = "ZZ00000"  # "not available"
     modes: tuple[EnergyTransferMode, ...] = (EnergyTransferMode.DC_extended,)
+    meter_id: str = ""  # of the meter whose reading cars are told; empty: none
 
 
 def modes_of(ac: AcRatings | None) -> tuple[EnergyTransferMode, ...]:
@@ -179,6 +180,11 @@ def status(plant: PlantState, code: DcEvseStatusCode) -> DcEvseStatus:
         evse_isolation_status=_ISOLATION[plant.isolation],
         evse_status_code=code,
     )
+
+
+def loop_status(plant: PlantState) -> AcEvseStatus | DcEvseStatus:
+    """Return the status while power may flow."""
+    return ac_status(plant) if plant.ac else status(plant, _Code.EVSE_Ready)
 
 
 def ac_status(plant: PlantState) -> AcEvseStatus:

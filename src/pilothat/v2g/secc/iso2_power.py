@@ -21,7 +21,7 @@ from pilothat.plant import (
     RampDown,
     Wish,
 )
-from pilothat.power.limits import PRECHARGE_A, grant
+from pilothat.power.limits import PRECHARGE_A, Granted, grant
 from pilothat.v2g.messages import iso2
 from pilothat.v2g.messages.iso2_types import (
     ChargeProgress,
@@ -47,6 +47,7 @@ from pilothat.v2g.secc.iso2_answers import (
     volts,
     watts,
 )
+from pilothat.v2g.secc.iso2_meter import Metered, metered
 from pilothat.v2g.secc.told import loop_told
 from pilothat.v2g.sequence import (
     Iso2State,
@@ -71,11 +72,13 @@ class Iso2Settings:
     """What an ISO 15118-2 session needs to know of its station.
 
     authorisation_s: how long the customer may take.
+    wants_receipts: cars with a contract confirm meter readings
     """
 
     offer: Offer = field(default_factory=Offer)
     quirks: frozenset[Quirk] = FIELD
     authorisation_s: float = AUTHORISATION_S
+    wants_receipts: bool = False
 
 
 class Power:
@@ -189,9 +192,24 @@ class Power:
             request.ev_target_voltage.si,
             request.ev_target_current.si if _may_flow(request.dc_ev_status) else 0.0,
         )
+        granted = grant(wish.voltage_v, wish.current_a, ask.plant.ratings, ev)
+        told = self._metered(ask)
+        soc_pct, context = request.dc_ev_status.ev_ress_soc, told.context
+        if (ev, soc_pct) != (context.ev, context.soc_pct):
+            context = replace(context, ev=ev, soc_pct=soc_pct)
+        return Answer(
+            self._demand_response(ask, granted, told),
+            context,
+            (LimitsSaid(ev), wish) if ev != ask.context.ev else (wish,),
+            learned=loop_told(ask.context, request.dc_ev_status),
+            asks_receipt=told.asks_receipt,
+        )
+
+    def _demand_response(
+        self, ask: Iso2Ask, granted: Granted, told: Metered
+    ) -> iso2.CurrentDemandRes:
         ratings = ask.plant.ratings
-        granted = grant(wish.voltage_v, wish.current_a, ratings, ev)
-        response = iso2.CurrentDemandRes(
+        return iso2.CurrentDemandRes(
             response_code=ResponseCode.OK,
             dc_evse_status=status(ask.plant, _Code.EVSE_Ready),
             evse_present_voltage=volts(ask.plant.outlet_v),
@@ -204,31 +222,31 @@ class Power:
             evse_maximum_power_limit=watts(ratings.max_w),
             evse_id=self._settings.offer.evse_id,
             sa_schedule_tuple_id=SCHEDULE_ID,
-            receipt_required=False,
+            meter_info=told.info,
+            receipt_required=told.asks_receipt,
         )
-        soc_pct, context = request.dc_ev_status.ev_ress_soc, ask.context
-        if (ev, soc_pct) != (context.ev, context.soc_pct):
-            context = replace(context, ev=ev, soc_pct=soc_pct)
-        return Answer(
-            response,
-            context,
-            (LimitsSaid(ev), wish) if ev != ask.context.ev else (wish,),
-            learned=loop_told(ask.context, request.dc_ev_status),
+
+    def _metered(self, ask: Iso2Ask) -> Metered:
+        settings = self._settings
+        return metered(
+            ask, settings.offer.meter_id, wants_receipts=settings.wants_receipts
         )
 
     def charging_status(self, ask: Iso2Ask) -> Iso2Answer:
         plant = ask.plant
         if plant.fault or plant.ac is None:
             return self.failed(ask, ResponseCode.FAILED)
+        told = self._metered(ask)
         response = iso2.ChargingStatusRes(
             response_code=ResponseCode.OK,
             evse_id=self._settings.offer.evse_id,
             sa_schedule_tuple_id=SCHEDULE_ID,
             evse_max_current=amperes(plant.ac.max_a),
-            receipt_required=False,
+            meter_info=told.info,
+            receipt_required=told.asks_receipt,
             ac_evse_status=ac_status(plant),
         )
-        return Answer(response, ask.context)
+        return Answer(response, told.context, asks_receipt=told.asks_receipt)
 
     # --- goodbye
 
@@ -260,14 +278,14 @@ class Power:
             why="SessionStop",
         )
 
-    def failed(self, ask: Iso2Ask, code: ResponseCode) -> Iso2Answer:
+    def failed(self, ask: Iso2Ask, code: ResponseCode, why: str = "") -> Iso2Answer:
         """Refuse a request; the session is over with it."""
         name = type(ask.request).__name__.removesuffix("Req")
         return Answer(
             refusal(ask.request, code, ask.plant, self._settings.offer),
             ask.context,
             ending=Ending.FAILED,
-            why=f"{name}: {code.name}",
+            why=f"{name}: {code.name}" + (f", {why}" if why else ""),
         )
 
 
