@@ -378,8 +378,8 @@ class Car:
             return
         self.outcome, self.reason = outcome, reason
         self._quiet(now)
+        self._talk.note()
         if outcome is ev.Outcome.PAUSED:
-            self._talk.note()
             self._toggles = 0
             self._enter(Phase.ASLEEP, now, self.profile.session.iso2.pause_s)
         else:

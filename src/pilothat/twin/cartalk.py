@@ -32,7 +32,7 @@ class CarTalk:
         *,
         exi: bool,
     ) -> None:
-        self._contract = contract
+        self._given = self._contract = contract
         self._profile = profile
         self._settings = replace(profile.session, evcc_id=host_mac)
         self._exi = exi
@@ -66,13 +66,18 @@ class CarTalk:
         return begun is not None
 
     def note(self) -> None:
-        """Remember the session that has ended, if it was paused."""
+        """Remember of the session that has ended what the next one begins with.
+
+        A contract that was refused is not shown again: payment is external then.
+        """
         if isinstance(self.dialog, Iso2Session):
             self._paused = self.dialog.paused
+            if self.dialog.has_lost_its_contract:
+                self._contract = None
 
     def forget(self) -> None:
-        """Remember no session: the plug was pulled."""
-        self._paused = None
+        """Remember nothing: the plug was pulled."""
+        self._paused, self._contract = None, self._given
 
     def say(self, message: object) -> Sequence[CarAction]:
         """Return what puts a message on its way."""

@@ -43,6 +43,7 @@ from pilothat.twin.car import (
 )
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g import sdp, tp
+from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.events import PilotSeen
 from pilothat.v2g.evcc.handshake import NAMESPACES
 from pilothat.v2g.evcc.settings import Energy
@@ -73,8 +74,15 @@ class Booth:
         exi: bool = False,
         seed: int = 1,
         answers: Answers | None = None,
+        contract: Contract | None = None,
     ) -> None:
-        self.car = Car(profile or CarProfile(), EV_MAC, Random(seed).randbytes, exi=exi)
+        self.car = Car(
+            profile or CarProfile(),
+            EV_MAC,
+            Random(seed).randbytes,
+            exi=exi,
+            contract=contract,
+        )
         self.exi = exi
         self.is_ac = self.car.profile.session.iso2.energy is Energy.AC
         self.station = Station()

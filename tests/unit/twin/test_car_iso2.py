@@ -9,6 +9,7 @@ import pytest
 from tests.unit.twin.booth import Booth, quick
 from tests.unit.v2g.evcc.honest import SESSION_ID
 from tests.unit.v2g.evcc.honest2 import Iso2Station
+from tests.unit.v2g.evcc.test_contract import PncStation, contract
 
 from pilothat.station.actions import SendMessage
 from pilothat.twin import profile
@@ -126,3 +127,21 @@ def test_a_plug_that_was_pulled_ends_a_pause() -> None:
     booth.plug()
     assert booth.run(booth.now + 60.0, lambda: len(setups(booth)) == 2)
     assert setups(booth) == [bytes(8), bytes(8)]
+
+
+def test_a_contract_that_was_refused_is_not_shown_again() -> None:
+    refused = iso2.PaymentDetailsRes(
+        response_code=iso2.ResponseCode.FAILED_ContractCanceled,
+        gen_challenge=bytes(16),
+        evse_time_stamp=0,
+    )
+    station = PncStation(special={"PaymentDetails": lambda: refused})
+    booth = Booth(quick(ISO2), answers=station, contract=contract())
+    booth.plug()
+    assert booth.run(60.0, lambda: booth.car.phase is Phase.RESTING)
+    assert "FAILED_ContractCanceled" in booth.car.reason
+    booth.tell(X1)
+    booth.tell(FIVE)
+    assert booth.run(booth.now + 90.0, lambda: booth.car.phase is Phase.AWAY)
+    assert booth.car.outcome is Outcome.CHARGED
+    assert booth.requests.count("PaymentDetails") == 1

@@ -50,7 +50,7 @@ class Iso2Session(Session):
         self._contract = contract
         self._old = paused
         self._after_receipt: tuple[State, float | None] = (State.CHARGING, None)
-        self._has_renegotiated = False
+        self._has_renegotiated = self._is_authorised = False
         if paused is not None:
             self.session_id = paused.session_id
 
@@ -70,6 +70,14 @@ class Iso2Session(Session):
             return None
         return Paused(self.session_id, self._view.schedule.id)
 
+    @property
+    def has_lost_its_contract(self) -> bool:
+        """Whether the station refused the contract: the next session pays outside."""
+        is_refused = (
+            self._ending is not None and self._ending.outcome is Outcome.REFUSED
+        )
+        return is_refused and self._view.by_contract and not self._is_authorised
+
     def _lack(self, services: Services) -> str:
         by_contract = services.takes_contracts and self._contract is not None
         self._view = replace(self._view, by_contract=by_contract)
@@ -88,6 +96,10 @@ class Iso2Session(Session):
         if isinstance(heard.said.detail, Challenge):
             self._view = replace(self._view, challenge=heard.said.detail.octets)
         return self._change(State.AUTHORISATION, now)
+
+    def _take_authorisation(self, heard: Heard, now: float) -> Sequence[Action]:
+        self._is_authorised = not heard.said.is_ongoing
+        return super()._take_authorisation(heard, now)
 
     def _follow(self, heard: Heard, now: float) -> Sequence[Action]:
         """Put a receipt before what comes next, where the station wants one."""
