@@ -60,6 +60,28 @@ def test_car_charges_over_tls_and_the_journal_is_plain_text(
     sh(PYTHON, "-m", "pilothat.service.cli", "replay", str(journal))  # the same again
 
 
+@pytest.mark.parametrize("outlet", ["dc", "ac"])
+def test_car_pays_by_contract_signs_receipts_and_charges(lab: Lab, outlet: str) -> None:
+    folder = pki(lab)
+    toml = lab.folder / "station.toml"
+    more = f'[station]\noutlet = "{outlet}"\nmeter_id = "M1"'
+    toml.write_text(toml.read_text().replace("[station]", more))
+    lab.segment()
+    post = station(lab, "required", "receipts = true")
+    pays = ("--tls", "--contract", "--pki", str(folder), "--protocols", "iso2")
+    car = lab.car(*pays, "--energy", outlet, *NEARLY_FULL)
+    assert car.popen.wait(60) == 0, car.text
+    until(lambda: post.text.count("phase idle") == 2, 5, "idle again")
+    assert "session emaid=DE1ABC.." in post.text
+    for name in ("PaymentDetailsReq", "AuthorizationReq", "MeteringReceiptReq"):
+        assert f"message {name}" in post.text
+    assert_well(post)
+    assert post.end() == 0
+    (journal,) = (lab.folder / "journal").glob("*.jsonl")
+    assert '"TimeOfDay"' in journal.read_text()
+    sh(PYTHON, "-m", "pilothat.service.cli", "replay", str(journal))  # the same again
+
+
 def test_car_that_asks_for_tls_falls_back_where_there_is_none(lab: Lab) -> None:
     folder = pki(lab)
     lab.segment()

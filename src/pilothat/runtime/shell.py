@@ -36,10 +36,14 @@ from pilothat.station.events import (
     SdpIn,
     StopCause,
     StopRequested,
+    TcpClosed,
+    TcpData,
+    TcpOpened,
 )
 from pilothat.station.phases import Phase
 from pilothat.station.station import Station
 from pilothat.v2g.messages import codec
+from pilothat.v2g.plant import TimeOfDay
 
 log = logging.getLogger("pilothat")
 
@@ -61,6 +65,7 @@ class Ports:
     sdp: SdpPort
     interface: netwatch.Interface
     tls: TlsOffer | None = None
+    clock: Callable[[], TimeOfDay] | None = None  # where contracts are accepted
 
 
 class Shell:
@@ -77,7 +82,7 @@ class Shell:
         self._entropy = entropy
         self._ports = ports
         self._journal = journal
-        self._tcp = V2gPort(ports.interface.index, self.feed, ports.tls)
+        self._tcp = V2gPort(ports.interface.index, self._hear_tcp, ports.tls)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._want = SAFE
@@ -233,6 +238,11 @@ class Shell:
     def _hear_line(self) -> None:
         for frame in self._ports.plc.take():
             self.feed(FrameIn(frame))
+
+    def _hear_tcp(self, event: TcpOpened | TcpData | TcpClosed) -> None:
+        if isinstance(event, TcpOpened) and event.is_secure and self._ports.clock:
+            self.feed(self._ports.clock())  # before what needs it
+        self.feed(event)
 
     def _hear_sdp(self) -> None:
         for payload, host, port in self._ports.sdp.take():

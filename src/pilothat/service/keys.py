@@ -75,6 +75,14 @@ KEYS: Sequence[Key] = (
     ),
     Key(
         "station",
+        "meter_id",
+        str,
+        "",
+        "name of the meter whose readings cars are told; empty tells none",
+        pattern="[ -~]{0,32}",
+    ),
+    Key(
+        "station",
         "authorisation",
         str,
         "free",
@@ -175,6 +183,27 @@ KEYS: Sequence[Key] = (
         str,
         "",
         "folder with certificates and keys, needed for TLS (docs/pki.md)",
+    ),
+    Key(
+        "v2g",
+        "contracts",
+        bool,
+        default=True,
+        why="Plug & Charge for cars on TLS, with contracts below the roots in v2g.pki",
+    ),
+    Key(
+        "v2g",
+        "issue_contracts",
+        bool,
+        default=False,
+        why="give cars test contracts, with the keys in v2g.pki; for the bench",
+    ),
+    Key(
+        "v2g",
+        "receipts",
+        bool,
+        default=False,
+        why="cars with a contract sign meter readings; needs station.meter_id",
     ),
     Key(
         "v2g",

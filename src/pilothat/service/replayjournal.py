@@ -17,7 +17,7 @@ from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import SlacSettings
 from pilothat.station.actions import Action
 from pilothat.station.events import Event
-from pilothat.station.settings import StationSettings
+from pilothat.station.settings import ContractSettings, StationSettings
 from pilothat.station.station import Station
 from pilothat.v2g.secc.din import DinSettings
 from pilothat.v2g.secc.iso2_answers import Offer
@@ -25,6 +25,7 @@ from pilothat.v2g.secc.iso2_power import Iso2Settings
 
 _SETTINGS = (
     StationSettings,
+    ContractSettings,
     AcRatings,
     Ratings,
     DinSettings,

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pilothat.errors import PilotHatError
@@ -35,10 +36,10 @@ from pilothat.runtime.shell import Ports, Shell
 from pilothat.runtime.v2gport import TlsOffer
 from pilothat.service import config
 from pilothat.service.config import Settings
-from pilothat.service.securing import tls_of
+from pilothat.service.securing import contracts_of, time_of_day, tls_of
 from pilothat.slac.settings import SlacSettings, Validates
 from pilothat.station.events import Authorised, StopCause, StopRequested
-from pilothat.station.settings import StationSettings
+from pilothat.station.settings import ContractSettings, StationSettings
 from pilothat.station.station import Station
 from pilothat.v2g.quirks import CONFORMANCE, FIELD
 from pilothat.v2g.secc.din import DinSettings
@@ -73,11 +74,11 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    tls = tls_of(settings)
+    tls, contracts = tls_of(settings), contracts_of(settings)
     if options.check:
         sys.stdout.write(f"{options.config}: good\n")
         return 0
-    return asyncio.run(_serve(settings, tls))
+    return asyncio.run(_serve(settings, tls, contracts))
 
 
 def _ac_ratings(settings: Settings) -> AcRatings | None:
@@ -113,8 +114,13 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
         ),
         ac=ac,
         iso2=Iso2Settings(
-            offer=Offer(settings.text("station.evse_id_iso"), modes_of(ac)),
+            offer=Offer(
+                settings.text("station.evse_id_iso"),
+                modes_of(ac),
+                settings.text("station.meter_id"),
+            ),
             quirks=quirks,
+            wants_receipts=settings.flag("v2g.receipts"),
         ),
         protocols=PROTOCOLS[settings.text("v2g.protocols")],
         slac=SlacSettings(
@@ -128,7 +134,9 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
     )
 
 
-async def _serve(settings: Settings, tls: TlsOffer | None) -> int:
+async def _serve(
+    settings: Settings, tls: TlsOffer | None, contracts: ContractSettings | None
+) -> int:
     """Bring everything up, run, and take it down whatever happens."""
     interface = netwatch.find(settings.text("station.interface"))
     with contextlib.ExitStack() as stack:
@@ -137,7 +145,7 @@ async def _serve(settings: Settings, tls: TlsOffer | None) -> int:
         sdp = stack.enter_context(
             contextlib.closing(SdpPort(interface.name, interface.index))
         )
-        made = station_settings(settings, interface.mac)
+        made = replace(station_settings(settings, interface.mac), contracts=contracts)
         journal = _journal(settings, made)
         if journal is not None:
             stack.enter_context(contextlib.closing(journal))
@@ -147,7 +155,8 @@ async def _serve(settings: Settings, tls: TlsOffer | None) -> int:
             contextlib.closing(open_supply(settings.text("supply.driver"), options))
         )
         entropy = Recorder(os.urandom)
-        ports = Ports(guard, supply, plc, sdp, interface, tls)
+        clock = time_of_day() if contracts else None
+        ports = Ports(guard, supply, plc, sdp, interface, tls, clock)
         shell = Shell(Station(made, entropy), entropy, ports, journal)
         _hear_signals(shell)
         announcing = asyncio.create_task(_announce(shell, interface.name))
@@ -174,8 +183,13 @@ def _hear_signals(shell: Shell) -> None:
 
 
 def _journal(settings: Settings, made: StationSettings) -> JournalFile | None:
+    """Open the journal; it is told whose contracts are accepted, and no key."""
     folder = settings.text("station.journal")
-    return JournalFile(Path(folder), header_of(made)) if folder else None
+    if not folder:
+        return None
+    if made.contracts is not None:
+        made = replace(made, contracts=replace(made.contracts, issuer=None))
+    return JournalFile(Path(folder), header_of(made))
 
 
 @contextlib.contextmanager

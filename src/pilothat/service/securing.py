@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from pilothat.errors import ConfigError
 from pilothat.runtime.v2gport import TlsOffer
 from pilothat.service.config import Settings
+from pilothat.station.settings import ContractSettings
+from pilothat.v2g.plant import TimeOfDay
 
 log = logging.getLogger("pilothat")
 
@@ -38,6 +42,41 @@ def tls_of(settings: Settings) -> TlsOffer | None:
             "v2g.keylog=%s: whoever has this file can read all TLS sessions", keylog
         )
     return TlsOffer(choice.tls(), is_required=wish == REQUIRED)
+
+
+def contracts_of(settings: Settings) -> ContractSettings | None:
+    """Return whose contracts are accepted; None without TLS. Raises ConfigError."""
+    if settings.text("v2g.tls") == OFF or not settings.flag("v2g.contracts"):
+        return None
+    if settings.flag("v2g.receipts") and not settings.text("station.meter_id"):
+        raise ConfigError(
+            "is needed for v2g.receipts",
+            where="station.meter_id",
+            remedy="Name the meter",
+        )
+    folder = Path(settings.text("v2g.pki"))
+    from pilothat.service.trusting import issuer, trusted  # noqa: PLC0415 (an extra)
+
+    try:
+        found = trusted(folder)
+        issuing = issuer(folder) if settings.flag("v2g.issue_contracts") else None
+    except ConfigError as error:
+        raise _with_key(error, folder) from None
+    is_strict = settings.text("v2g.profile") == "conformance"
+    return replace(found, issuer=issuing, is_strict=is_strict)
+
+
+def time_of_day() -> Callable[[], TimeOfDay]:
+    """Return what tells the time of day."""
+    from pilothat.runtime.wallclock import WallClock  # noqa: PLC0415 (an extra)
+
+    clock = WallClock()
+
+    def tell() -> TimeOfDay:
+        moment = clock.moment()
+        return TimeOfDay(moment.unix_s, moment.is_trusted)
+
+    return tell
 
 
 def folder_of(folder: Path | None, name: str, wish: str) -> Path:
