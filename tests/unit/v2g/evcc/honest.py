@@ -20,10 +20,12 @@ from pilothat.v2g.evcc.events import (
     DrawCurrent,
     Event,
     InletFact,
+    LockPlug,
     ResponseIn,
     SendRequest,
     SessionEnded,
     SetEvContactor,
+    SetS2,
 )
 from pilothat.v2g.evcc.session import Session
 from pilothat.v2g.evcc.settings import SessionSettings
@@ -299,6 +301,21 @@ class Road(Walk[Station]):
 
     settings: SessionSettings = field(default_factory=SessionSettings)
     station: Station = field(default_factory=Station)
+
+
+PAIRS: tuple[tuple[Action, Action], ...] = (
+    (LockPlug(locked=True), LockPlug(locked=False)),
+    (SetS2(closed=True), SetS2(closed=False)),
+    (SetEvContactor(closed=True), SetEvContactor(closed=False)),
+)
+
+
+def is_free(walk: Walk[S]) -> bool:
+    """Tell whether all that was taken was let go, and no current is drawn."""
+    done = walk.actions()
+    drawn = [a.current_a for a in done if isinstance(a, DrawCurrent)]
+    is_open = all(done.count(up) == done.count(down) for up, down in PAIRS)
+    return is_open and [0.0, *drawn][-1] == 0.0
 
 
 def story(walk: Walk[S]) -> list[object]:

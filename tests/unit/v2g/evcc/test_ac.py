@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 
 import pytest
-from tests.unit.v2g.evcc.honest import Walk, story
+from tests.unit.v2g.evcc.honest import Walk, is_free, story
 from tests.unit.v2g.evcc.honest2 import (
     AcStation,
     ac_parameters,
@@ -16,7 +16,6 @@ from tests.unit.v2g.evcc.honest2 import (
 )
 
 from pilothat.v2g.evcc.events import (
-    Action,
     Disconnected,
     DrawCurrent,
     LockPlug,
@@ -320,15 +319,3 @@ def test_whatever_ends_it_leaves_nothing_closed_and_no_current(
     road.run()
     assert is_free(road)
     assert road.car.deadline is None
-
-
-def is_free(road: Walk[AcStation]) -> bool:
-    done, drawn = road.actions(), [0.0]
-    drawn += [a.current_a for a in done if isinstance(a, DrawCurrent)]
-    pairs: list[tuple[Action, Action]] = [
-        (LockPlug(locked=True), LockPlug(locked=False)),
-        (SetS2(closed=True), SetS2(closed=False)),
-        (SetEvContactor(closed=True), SetEvContactor(closed=False)),
-    ]
-    is_open = all(done.count(up) == done.count(down) for up, down in pairs)
-    return is_open and drawn[-1] == 0.0

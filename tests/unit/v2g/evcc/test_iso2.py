@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 import pytest
-from tests.unit.v2g.evcc.honest import SESSION_ID, story
+from tests.unit.v2g.evcc.honest import SESSION_ID, is_free, story
 from tests.unit.v2g.evcc.honest2 import (
     FINISHED,
     OK,
@@ -24,7 +24,6 @@ from tests.unit.v2g.evcc.honest2 import (
 )
 
 from pilothat.v2g.evcc.events import (
-    Action,
     Disconnect,
     Disconnected,
     LockPlug,
@@ -54,16 +53,6 @@ WAY_IN = [
 ]
 WAY_OUT = ["PowerDelivery", "WeldingDetection", "SessionStop"]
 TIMEOUTS_S = {"CurrentDemand": 0.25, "PowerDelivery": 5.0}
-UP: list[Action] = [
-    LockPlug(locked=True),
-    SetS2(closed=True),
-    SetEvContactor(closed=True),
-]
-DOWN: list[Action] = [
-    LockPlug(locked=False),
-    SetS2(closed=False),
-    SetEvContactor(closed=False),
-]
 Code = iso2.DcEvseStatusCode
 FAILED = [code for code in iso2.ResponseCode if code >= iso2.ResponseCode.FAILED]
 
@@ -242,8 +231,7 @@ def test_a_failed_code_opens_everything(message: str, *, says_goodbye: bool) -> 
     assert road.ending.outcome is Outcome.REFUSED
     assert "FAILED_SequenceError" in road.ending.reason
     assert road.requests()[-1] == ("SessionStop" if says_goodbye else message)
-    done = road.actions()
-    assert [done.count(up) for up in UP] == [done.count(down) for down in DOWN]
+    assert is_free(road)
 
 
 @pytest.mark.parametrize("code", FAILED)
@@ -351,8 +339,7 @@ def test_a_loss_at_any_message_leaves_nothing_closed(
     road.tell(loss)
     road.tell(loss)
     road.run()
-    done = road.actions()
-    assert [done.count(up) for up in UP] == [done.count(down) for down in DOWN]
+    assert is_free(road)
     assert road.car.deadline is None
     assert isinstance(road.ending, SessionEnded)
 
