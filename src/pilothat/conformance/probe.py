@@ -59,7 +59,7 @@ class Probe:
         match event:
             case Plug():
                 self._out.append(SetElectrics(self.electrics))
-            case PilotSeen() if event.is_digital and not self._has_begun:
+            case PilotSeen() if event.is_pwm and not self._has_begun:
                 self._has_begun = True
                 self._run(self._slac.handle(EvSlacStart(), now), now)
             case FrameIn(raw):

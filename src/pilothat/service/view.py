@@ -36,7 +36,7 @@ MILESTONES: Sequence[tuple[str, Sequence[str]]] = (
     ("connect", ("setup", "session")),
     ("check", ("cable check", "isolation good")),
     ("precharge", ("precharge",)),
-    ("charge", ("closing", CHARGING)),
+    ("charge", ("basic charging", "closing", CHARGING)),
     ("stop", ("ramping down", "opening", "welding check", "stopping")),
     ("leave", ("finished", "out of service")),
 )

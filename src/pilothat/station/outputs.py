@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pilothat.guard import SAFE, Want
-from pilothat.station.actions import Action, Publish, TcpClose, Topic
+from pilothat.power.path import Monitor, Output, Switch
+from pilothat.station.actions import (
+    Action,
+    MeasureIsolation,
+    Publish,
+    SetOutput,
+    TcpClose,
+    Topic,
+)
 
 
 class Outputs:
@@ -36,6 +44,16 @@ class Outputs:
     def switch(self, *, closed: bool, enabled: bool) -> None:
         """Want the contactor and the supply's enable line like this."""
         self._want = Want(self._want.duty_pct, closed, enabled)
+
+    def of_path(self, action: Output | Monitor | Switch) -> None:
+        """Take what the power path wants of others."""
+        match action:
+            case Output(setpoint):
+                self.add(SetOutput(setpoint))
+            case Monitor(on):
+                self.add(MeasureIsolation(on))
+            case Switch(closed, enabled):
+                self.switch(closed=closed, enabled=enabled)
 
     def drain(self) -> Sequence[Action]:
         """Return everything since the last call; the guard hears of changes only.

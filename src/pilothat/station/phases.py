@@ -17,6 +17,7 @@ class Phase(Enum):
     STARTING = "starting"  # the modem has no confirmed key, or there is no network
     IDLE = "idle"  # ready for a car
     MATCHING = "matching"  # 5 % on, SLAC
+    BASIC = "basic charging"  # AC: the duty offers the current, SLAC is answered too
     SETUP = "setup"  # link up: SDP, TCP, handshake, session setup
     SESSION = "session"  # a V2G session runs
     STOPPING = "stopping"  # the one stopping path
@@ -27,8 +28,9 @@ class Phase(Enum):
 
 _P = Phase
 FOLLOWS: Mapping[Phase, tuple[Phase, ...]] = {
-    _P.STARTING: (_P.IDLE, _P.MATCHING, _P.STOPPING),
-    _P.IDLE: (_P.STARTING, _P.MATCHING, _P.STOPPING),
+    _P.STARTING: (_P.IDLE, _P.MATCHING, _P.BASIC, _P.STOPPING),
+    _P.IDLE: (_P.STARTING, _P.MATCHING, _P.BASIC, _P.STOPPING),
+    _P.BASIC: (_P.SESSION, _P.STOPPING),
     _P.MATCHING: (_P.SETUP, _P.STOPPING),
     _P.SETUP: (_P.SESSION, _P.STOPPING),
     _P.SESSION: (_P.STOPPING,),
@@ -53,7 +55,8 @@ DUTY_PCT = {
     _P.FINISHED: STEADY_PCT,
     _P.OUT_OF_SERVICE: FAULT_PCT,
 }
-WITH_CAR = (_P.MATCHING, _P.SETUP, _P.SESSION, _P.STOPPING, _P.RETRY)
+WITH_CAR = (_P.MATCHING, _P.BASIC, _P.SETUP, _P.SESSION, _P.STOPPING, _P.RETRY)
+POWERED = (_P.SESSION, _P.BASIC)  # where something may be switched on
 WITHOUT_CAR = (_P.STARTING, _P.IDLE)
 
 T_STEP_EF_S = 4.0  # ISO 15118-3: state E or F at least

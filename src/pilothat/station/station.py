@@ -19,18 +19,20 @@ from pilothat.power import path as power
 from pilothat.power.acpath import AcPath
 from pilothat.station import events
 from pilothat.station import powerline as line
-from pilothat.station.actions import Action, MeasureIsolation, Raise, SetOutput, Topic
+from pilothat.station.actions import Action, Raise, Topic
+from pilothat.station.basic import Basic
 from pilothat.station.outputs import Outputs
 from pilothat.station.phases import (
-    DUTY_PCT,
     FOLLOWS,
     LOOK_S,
+    POWERED,
     SETUP_S,
     WITH_CAR,
     WITHOUT_CAR,
     Phase,
 )
 from pilothat.station.retries import Retries
+from pilothat.station.seen import plant_state
 from pilothat.station.serving import served
 from pilothat.station.settings import StationSettings
 from pilothat.station.standing import StandingFaults, judge_pilot
@@ -69,6 +71,7 @@ class Station:
         self._cause: Fault | None = None  # of the stop for a fault
         self._retries = Retries(settings.retries)
         self._until: float | None = None
+        self._basic = Basic(settings)
         self._out = Outputs()
 
     @property
@@ -146,6 +149,8 @@ class Station:
 
     def _judge(self, was: PilotState, now: float) -> None:
         """Take what the pilot means for a charge."""
+        if self.phase is Phase.BASIC:
+            self._wish(self._basic.wish(self.pilot.state), now)
         state, ventilated = self.pilot.state, self._settings.has_ventilation
         verdict = judge_pilot(was, state, self.path.phase, has_ventilation=ventilated)
         if isinstance(verdict, Fault):
@@ -157,6 +162,7 @@ class Station:
 
     def _unplugged(self, now: float) -> None:
         self._retries.renew()
+        self._basic.is_wanted = False
         if self.phase in WITH_CAR:
             self._stop(StopReason.UNPLUGGED, now)
         elif self.phase is Phase.FINISHED:
@@ -170,6 +176,8 @@ class Station:
         if fact.is_contactor_closed is not was.is_contactor_closed:
             closed = fact.is_contactor_closed
             self._of_path(self.path.handle(power.ContactorIs(closed), now), now)
+            if self.phase is Phase.BASIC:  # the car may have asked while it opened
+                self._wish(self._basic.wish(self.pilot.state), now)
 
     def _network(self, fact: events.NetworkFact, now: float) -> None:
         was, self.talk.network = self.talk.network, fact
@@ -180,6 +188,9 @@ class Station:
         match event:
             case events.Authorised(is_granted):
                 self._is_authorised = is_granted
+                slac = self.line.slac_state
+                if is_granted and self._basic.follows(self.phase, slac):
+                    self._stop(StopReason.NOT_MATCHED, now)
             case events.FaultCleared(fault):
                 self._clear(fault)
             case events.StopRequested(cause):
@@ -192,15 +203,10 @@ class Station:
 
     def _of_path(self, actions: Iterable[power.PathAction], now: float) -> None:
         for action in actions:
-            match action:
-                case power.Output(setpoint):
-                    self._out.add(SetOutput(setpoint))
-                case power.Monitor(on):
-                    self._out.add(MeasureIsolation(on))
-                case power.Switch(closed, enabled):
-                    self._out.switch(closed=closed, enabled=enabled)
-                case power.PathFailed(fault):
-                    self._fault(fault, now)
+            if isinstance(action, power.PathFailed):
+                self._fault(action.fault, now)
+            else:
+                self._out.of_path(action)
 
     def _of_line(self, actions: Iterable[line.LineAction], now: float) -> None:
         for action in actions:
@@ -211,6 +217,7 @@ class Station:
                     self._stop(StopReason.LINK_LOST, now)
                 case line.NotMatched(why) if self.phase is Phase.MATCHING:
                     self._out.publish(Topic.SLAC, why)
+                    self._basic.is_wanted |= self._is_authorised is True
                     self._stop(StopReason.NOT_MATCHED, now)
                 case line.LineReady():
                     self._clear(Fault.MODEM)
@@ -245,7 +252,7 @@ class Station:
 
     def _wish(self, wish: Wish, now: float) -> None:
         is_for_power = isinstance(wish, ForPower)
-        is_allowed = self.phase is Phase.SESSION or self.stopper.step is ANNOUNCE
+        is_allowed = self.phase in POWERED or self.stopper.step is ANNOUNCE
         if is_for_power and not is_allowed:
             return
         self._of_path(self.path.handle(wish, now), now)
@@ -336,7 +343,8 @@ class Station:
         """Let what has changed take effect; return what is to be done."""
         if self.talk.session is not None:
             self._of_talk(self.talk.tell(self._plant_state(), now), now)
-            if self.phase is Phase.SETUP and self.talk.is_established:
+            is_waiting = self.phase in (Phase.SETUP, Phase.BASIC)
+            if is_waiting and self.talk.is_established:
                 self._enter(Phase.SESSION, None)
         if self.stopper.reason is not None:
             self._walk(now)
@@ -352,8 +360,10 @@ class Station:
             if self._retries.is_first_try:
                 self.transaction = Transaction(now)
             self.path.forget()
-            self._enter(Phase.MATCHING, None)
+            is_basic = self._basic.is_offered(self._is_authorised)
+            self._enter(Phase.BASIC if is_basic else Phase.MATCHING, None)
             self._of_line(self.line.match(now), now)
+            self._judge(self.pilot.state, now)
         elif self.phase is Phase.STARTING:
             self._enter(Phase.IDLE, None)
 
@@ -377,22 +387,14 @@ class Station:
         if phase not in FOLLOWS[self.phase]:
             raise AssertionError(f"{self.phase} cannot be followed by {phase}")
         self.phase, self._until = phase, until
-        self.talk.is_open = phase is Phase.SETUP
-        if phase in DUTY_PCT:
-            self._out.drive(DUTY_PCT[phase])
+        self.talk.is_open = phase in (Phase.SETUP, Phase.BASIC)
+        duty_pct = self._basic.enter(phase)
+        if duty_pct is not None:
+            self._out.drive(duty_pct)
         self._out.publish(Topic.PHASE, phase.value)
 
     def _plant_state(self) -> PlantState:
         reason = self.stopper.reason
-        return PlantState(
-            phase=self.path.phase,
-            outlet_v=self.path.plant.outlet_v,
-            current_a=self.path.plant.current_a,
-            isolation=self.path.isolation,
-            ratings=self._settings.ratings,
-            ac=self._settings.ac,
-            pilot=self.pilot.state,
-            is_authorised=self._is_authorised,
-            wants_stop=reason is not None,
-            fault=self._cause if reason is StopReason.FAULT else None,
-        )
+        fault = self._cause if reason is StopReason.FAULT else None
+        standing = (self._is_authorised, reason is not None, fault)
+        return plant_state(self._settings, self.path, self.pilot.state, standing)

@@ -1,0 +1,35 @@
+"""The station as a session sees it."""
+
+from __future__ import annotations
+
+from pilothat.faults import Fault
+from pilothat.pilot.levels import PilotState
+from pilothat.power.acpath import AcPath
+from pilothat.power.path import PowerPath
+from pilothat.station.settings import StationSettings
+from pilothat.v2g.plant import PlantState
+
+
+def plant_state(
+    settings: StationSettings,
+    path: PowerPath | AcPath,
+    pilot: PilotState,
+    standing: tuple[bool | None, bool, Fault | None],
+) -> PlantState:
+    """Return the station as a session sees it.
+
+    standing: whether the car is authorised, whether we want to stop, the fault if any
+    """
+    is_authorised, wants_stop, fault = standing
+    return PlantState(
+        phase=path.phase,
+        outlet_v=path.plant.outlet_v,
+        current_a=path.plant.current_a,
+        isolation=path.isolation,
+        ratings=settings.ratings,
+        ac=settings.ac,
+        pilot=pilot,
+        is_authorised=is_authorised,
+        wants_stop=wants_stop,
+        fault=fault,
+    )
