@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -164,6 +165,16 @@ def _service_id(played: Played, _: str, __: Expect) -> str:
     return "" if _last(played).service_id else "no ServiceID"
 
 
+def _challenge(played: Played, wanted: int, _: Expect) -> str:
+    length = len(_last(played).gen_challenge)
+    return "" if length == wanted else f"GenChallenge of {length} octets"
+
+
+def _delivered(played: Played, _: str, __: Expect) -> str:
+    purse = import_module("pilothat.conformance.purse")  # with an optional library
+    return str(purse.why_not_delivered(played.answers[-1].message))
+
+
 def _then(played: Played, wanted: list[str], _: Expect) -> str:
     told = [_AFTERWARDS.get(one.partition(" (")[0]) for one in wanted]
     if None in told:
@@ -227,7 +238,7 @@ def _alive(played: Played, _: object, __: Expect) -> str:
     if tester.probe.connection is not None:
         return ""
     before = len(tester.probe.datagrams)
-    tester.search(sdp.build_request(sdp.Security.NONE))
+    tester.search(sdp.build_request(tester.security))
     tester.until(lambda: len(tester.probe.datagrams) > before, 1.0)
     return "" if len(tester.probe.datagrams) > before else "it answers no more"
 
@@ -294,6 +305,8 @@ _CHECKS: Mapping[str, Check] = {
     "ReceiptRequired": _receipt,
     "MeterInfo": _meter,
     "ServiceID": _service_id,
+    "GenChallenge_len": _challenge,
+    "signature": _delivered,
     "contactor": _contactor,
     "then": _then,
     "server_alive": _alive,

@@ -54,11 +54,18 @@ def _selection(changes: Changes) -> iso2.Request:
         selected_payment_option=PaymentOption[option],
         selected_service_list=SelectedServiceList(
             selected_service=tuple(
-                SelectedService(service_id=number)
-                for number in changes.get("SelectedServiceList", [1])
+                _service(number) for number in changes.get("SelectedServiceList", [1])
             )
         ),
     )
+
+
+def _service(selected: int | tuple[int, int]) -> SelectedService:
+    """Return a service by its number, or by that and its parameter set."""
+    number, parameter_set = (
+        selected if isinstance(selected, tuple) else (selected, None)
+    )
+    return SelectedService(service_id=number, parameter_set_id=parameter_set)
 
 
 def _parameters(changes: Changes) -> iso2.Request:
@@ -159,7 +166,9 @@ _MAKE: Mapping[str, Callable[[Changes], iso2.Request]] = {
     "SessionSetupReq": _setup,
     "ServiceDiscoveryReq": lambda _: iso2.ServiceDiscoveryReq(),
     "ServiceDetailReq": lambda changes: iso2.ServiceDetailReq(
-        service_id=changes.get("ServiceID", 1)
+        service_id=2
+        if changes.get("ServiceID") == "each offered"
+        else changes.get("ServiceID", 1)
     ),
     "PaymentServiceSelectionReq": _selection,
     "AuthorizationReq": lambda _: iso2.AuthorizationReq(),

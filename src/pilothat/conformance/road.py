@@ -25,8 +25,14 @@ OPEN_S = 0.2  # of the car's contactor; S2 opens within 250 ms
 
 def ask(tester: Tester, name: str, **changes: object) -> Answer:
     """Send a request within the session and return its answer."""
-    header = iso2.MessageHeader(session_id=tester.session_id)
-    body = requests.build(name, {"mode": tester.mode, **changes})
+    session_id, paid = tester.session_id, None
+    if tester.purse is not None:
+        paid = tester.purse.request(name, changes, session_id)
+    body, signature = paid or (
+        requests.build(name, {"mode": tester.mode, **changes}),
+        None,
+    )
+    header = iso2.MessageHeader(session_id=session_id, signature=signature)
     answer = tester.ask(iso2.V2gMessage(header=header, body=body))
     if isinstance(answer.body, iso2.SessionSetupRes):
         tester.session_id = answer.message.header.session_id
@@ -75,7 +81,7 @@ def _link(tester: Tester) -> None:
 
 
 def _find(tester: Tester) -> None:
-    tester.search(sdp.build_request(sdp.Security.NONE))
+    tester.search(sdp.build_request(tester.security))
     if not tester.until(lambda: bool(tester.probe.datagrams), 1.0):
         raise UnexpectedError("no answer", where="SDP")
 
@@ -118,10 +124,16 @@ def _start(tester: Tester) -> None:
     good(tester, "PowerDeliveryReq", ChargeProgress="Start")
 
 
+def _round(tester: Tester, name: str) -> None:
+    """Ask in the charging loop, and sign the receipt if one is wanted."""
+    if good(tester, name).body.receipt_required:
+        good(tester, "MeteringReceiptReq")
+    tester.wait(POLL_S)
+
+
 def _loop(tester: Tester, rounds: int = LOOPS) -> None:
     for _ in range(rounds):
-        good(tester, "CurrentDemandReq")
-        tester.wait(POLL_S)
+        _round(tester, "CurrentDemandReq")
 
 
 def _ramp(tester: Tester) -> None:
@@ -155,8 +167,7 @@ def _start_ac(tester: Tester) -> None:
 
 def _loop_ac(tester: Tester, rounds: int = LOOPS) -> None:
     for _ in range(rounds):
-        good(tester, "ChargingStatusReq")
-        tester.wait(POLL_S)
+        _round(tester, "ChargingStatusReq")
 
 
 def _stop_ac(tester: Tester) -> None:
@@ -164,6 +175,31 @@ def _stop_ac(tester: Tester) -> None:
     good(tester, "PowerDeliveryReq", ChargeProgress="Stop")
     tester.pilot(CarPilot.B)
     tester.wait(OPEN_S)
+
+
+def _select(tester: Tester) -> None:
+    option = "Contract" if tester.purse else "ExternalPayment"
+    good(tester, "PaymentServiceSelectionReq", SelectedPaymentOption=option)
+
+
+def _details(tester: Tester) -> None:
+    if tester.purse:
+        good(tester, "PaymentDetailsReq")
+
+
+def _authorise(tester: Tester) -> None:
+    _details(tester)
+    finished(tester, "AuthorizationReq")
+
+
+def _with_certificates(*parameter_sets: int) -> Callable[[Tester], None]:
+    """Select a contract and its certificate service."""
+    services = [1, *((2, number) for number in parameter_sets)]
+    return _good_with(
+        "PaymentServiceSelectionReq",
+        SelectedPaymentOption="Contract",
+        SelectedServiceList=services,
+    )
 
 
 def _finished(name: str) -> Callable[[Tester], None]:
@@ -190,14 +226,16 @@ _TO_PRECHARGED: Sequence[Step] = (
     _shake_hands,
     _good("SessionSetupReq"),
     _good("ServiceDiscoveryReq"),
-    _good("PaymentServiceSelectionReq"),
-    _finished("AuthorizationReq"),
+    _select,
+    _authorise,
     _finished("ChargeParameterDiscoveryReq"),
     _check_cable,
     _precharge,
 )
 _LINKED, _FOUND, _CONNECTED, _AGREED, _SETUP, _DISCOVERED = range(1, 7)
 _SELECTED, _AUTHORISED, _PARAMETERS, _CHECKED, _PRECHARGED = range(7, 12)
+_TO_INSTALLATION = (*_TO_PRECHARGED[:_DISCOVERED], _with_certificates(1))
+_TO_UPDATE = (*_TO_PRECHARGED[:_DISCOVERED], _with_certificates(2))
 _LOOPING = (*_TO_PRECHARGED, _start, _loop)
 _ENDURED = (*_LOOPING, lambda tester: _loop(tester, ENDURANCE))
 _AC_LOOPING = (*_TO_PRECHARGED[:_PARAMETERS], _start_ac, _loop_ac)
@@ -213,6 +251,19 @@ ROADS: Mapping[str, Sequence[Step]] = {
     "SessionSetupRes OK": _TO_PRECHARGED[:_SETUP],
     "ServiceDiscoveryRes OK": _TO_PRECHARGED[:_DISCOVERED],
     "ServiceDetailRes OK": _TO_PRECHARGED[:_DISCOVERED],
+    "set 1 = Installation) selected": _TO_INSTALLATION,
+    "set 2 = Update) selected": _TO_UPDATE,
+    "CertificateInstallationRes OK": (
+        *_TO_INSTALLATION,
+        _good("CertificateInstallationReq"),
+    ),
+    "CertificateUpdateRes OK": (*_TO_UPDATE, _good("CertificateUpdateReq")),
+    "PaymentDetailsRes OK": (*_TO_PRECHARGED[:_SELECTED], _details),
+    "CurrentDemandRes OK with ReceiptRequired true": (
+        *_TO_PRECHARGED,
+        _start,
+        _good("CurrentDemandReq"),
+    ),
     "PaymentServiceSelectionRes OK": _TO_PRECHARGED[:_SELECTED],
     "AuthorizationRes": _TO_PRECHARGED[:_AUTHORISED],
     "ChargeParameterDiscoveryRes": _TO_PRECHARGED[:_PARAMETERS],
@@ -242,6 +293,11 @@ ROADS: Mapping[str, Sequence[Step]] = {
 # where AC goes another way
 AC_ROADS: Mapping[str, Sequence[Step]] = {
     "for ChargeProgress Start": (*_TO_PRECHARGED[:_PARAMETERS], _start_ac),
+    "ChargingStatusRes OK with ReceiptRequired true": (
+        *_TO_PRECHARGED[:_PARAMETERS],
+        _start_ac,
+        _good("ChargingStatusReq"),
+    ),
     "for ChargeProgress Renegotiate": (
         *_AC_LOOPING,
         _good_with("PowerDeliveryReq", ChargeProgress="Renegotiate"),

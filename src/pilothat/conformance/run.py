@@ -15,26 +15,33 @@ from pilothat.errors import PilotHatError
 from pilothat.frozen import dataclass
 from pilothat.plant import AcRatings
 from pilothat.twin.bench import BenchSettings
-from pilothat.twin.stage import WorldSettings
+from pilothat.twin.stage import TLS_PORT, WorldSettings
 from pilothat.v2g.quirks import CONFORMANCE, FIELD
 from pilothat.v2g.secc.iso2_answers import Offer, modes_of
 
 PROTOCOLS = ("ISO15118-2", "ANY")
 # what a case needs that this station has not
 LACKS: Mapping[tuple[str, str], str] = {
-    ("identification", "PnC"): "Plug & Charge is not offered",
-    ("TLS", "true"): "TLS is not offered",
-    ("TLS", "yes"): "TLS is not offered",
-    ("TLS", "offered"): "TLS is not offered",
     ("pause supported", "true"): "pause is not supported",
-    ("value-added services", "serviceDetail"): "no value-added service is offered",
-    ("certificate handling", "certInstall"): "no certificates are handed out",
-    ("certificate handling", "certUpdate"): "no certificates are handed out",
+    ("internet service", "internetAccess"): "no way into the internet is offered",
+    ("SECC offers", "contract"): "whoever may pay by contract may pay otherwise too",
     ("SECC sends SalesTariff", "salesTariff"): "no sales tariff is sent",
-    ("MeterInfo", "meterInfo"): "no meter values are sent",
     ("SECC answers Ongoing", "ongoing"): "every car is authorised at once",
-    ("ReceiptRequired", "true"): "no receipt is asked for",
 }
+# what a case needs that there is on a connection under TLS only
+SECURE = frozenset(
+    {
+        ("identification", "PnC"),
+        ("TLS", "true"),
+        ("TLS", "yes"),
+        ("TLS", "offered"),
+        ("value-added services", "serviceDetail"),
+        ("certificate handling", "certInstall"),
+        ("certificate handling", "certUpdate"),
+        ("ReceiptRequired", "true"),
+    }
+)
+METER_ID = "M1"
 
 
 class Outcome(Enum):
@@ -83,7 +90,12 @@ def _not_applicable(row: Row) -> str:
 
 
 def _played(row: Row, *, is_strict: bool) -> list[str]:
-    tester = Tester(_settings(row.mode, is_strict=is_strict))
+    is_secure = not SECURE.isdisjoint(row.applicability.items())
+    settings = _settings(row, is_strict=is_strict)
+    if is_secure:
+        tester = _secure(row, settings, is_strict=is_strict)
+    else:
+        tester = Tester(settings)
     tester.wait(2.0)
     for step in road.steps(row) or ():
         step(tester)
@@ -92,19 +104,43 @@ def _played(row: Row, *, is_strict: bool) -> list[str]:
     return complaints + tester.world.invariants.violations
 
 
-def _settings(mode: str, *, is_strict: bool) -> WorldSettings:
+def _secure(row: Row, settings: WorldSettings, *, is_strict: bool) -> Tester:
+    """Return a tester whose car is under TLS, and pays by contract if the case does.
+
+    There is no TLS in this world: the station is told that the connection is secure.
+    """
+    from pilothat.conformance import purse  # noqa: PLC0415 (needs an extra)
+
+    able = row.applicability
+    is_issuing = able.get("certificate handling") != "none"
+    contracts = purse.contracts(is_strict=is_strict, is_issuing=is_issuing)
+    station = replace(settings.station, contracts=contracts)
+    network = replace(settings.network, tls_port=TLS_PORT)
+    pays = able.get("identification") == "PnC"
+    tester = Tester(
+        replace(settings, station=station, network=network),
+        purse.Purse() if pays else None,
+    )
+    tester.world.tell(purse.time_of_day())
+    return tester
+
+
+def _settings(row: Row, *, is_strict: bool) -> WorldSettings:
     """Return a DC station of a profile, or an AC one."""
     quirks = CONFORMANCE if is_strict else FIELD
-    ac = AcRatings() if mode == "AC" else None
-    settings = WorldSettings()
+    ac = AcRatings() if row.mode == "AC" else None
+    settings, able = WorldSettings(), row.applicability
     station = settings.station
+    meter_id = METER_ID if able.get("MeterInfo", able.get("ReceiptRequired")) else ""
+    iso2 = replace(
+        station.iso2,
+        quirks=quirks,
+        offer=Offer(modes=modes_of(ac), meter_id=meter_id),
+        wants_receipts=able.get("ReceiptRequired") == "true",
+    )
+    din = replace(station.din, quirks=quirks)
     return replace(
         settings,
-        station=replace(
-            station,
-            din=replace(station.din, quirks=quirks),
-            iso2=replace(station.iso2, quirks=quirks, offer=Offer(modes=modes_of(ac))),
-            ac=ac,
-        ),
+        station=replace(station, din=din, iso2=iso2, ac=ac),
         bench=BenchSettings(mains_v=ac.nominal_v if ac else None),
     )

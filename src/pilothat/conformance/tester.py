@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from pilothat.conformance.probe import Probe
 from pilothat.errors import PilotHatError
@@ -19,6 +19,8 @@ from pilothat.twin.stage import EV_MAC, WorldSettings
 from pilothat.twin.world import World
 from pilothat.v2g import sdp
 from pilothat.v2g.evcc.line import Line
+from pilothat.v2g.messages import iso2
+from pilothat.v2g.messages.xmldsig import Signature
 
 NOTHING = FrameIn(b"")  # an event that means only: look what the probe wants
 LINK_S = 30.0
@@ -49,10 +51,30 @@ class Answer:
         return str(self.body.response_code.name)
 
 
-class Tester:
-    """The means of a case."""
+class Contracting(Protocol):
+    """What a tester asks of a purse."""
 
-    def __init__(self, settings: WorldSettings) -> None:
+    def hear(self, body: object) -> None:
+        """Take what the station says."""
+
+    def request(
+        self, name: str, changes: Mapping[str, Any], session_id: bytes
+    ) -> tuple[iso2.Request, Signature | None] | None:
+        """Return a request with its signature; None for one that needs no purse."""
+
+
+class Tester:
+    """The means of a case.
+
+    purse: what the car pays with; None: it is authorised at the station
+    is_secure: the car asks for TLS, and its connection is under it
+    """
+
+    def __init__(
+        self, settings: WorldSettings, purse: Contracting | None = None
+    ) -> None:
+        self.purse = purse
+        self.is_secure = settings.network.tls_port != 0
         self.world = World(settings, 1)
         self.probe = Probe(EV_MAC, Chance(1, "car"))
         self.line = Line()
@@ -75,6 +97,11 @@ class Tester:
                     self.duties.append((now, duty_pct))
                 case TcpClose():
                     self.closes.append(now)
+
+    @property
+    def security(self) -> sdp.Security:
+        """What the car asks for."""
+        return sdp.Security.TLS if self.is_secure else sdp.Security.NONE
 
     # --- time
 
@@ -126,7 +153,9 @@ class Tester:
 
     def connect(self) -> bool:
         """Open a connection; tell whether it is taken."""
-        self.probe.want(TcpConnect(bytes(16), 0))  # the world has one station
+        self.probe.want(
+            TcpConnect(bytes(16), 0, self.is_secure)
+        )  # the world has one station
         self.world.drive(NOTHING)
         probe = self.probe
         self.until(lambda: bool(probe.connection) or probe.refused_at is not None, 2.0)
@@ -160,6 +189,8 @@ class Tester:
         self.until(has_come, limit_s)
         if not found:
             return None
+        if self.purse is not None:
+            self.purse.hear(getattr(found[0], "body", None))
         return Answer(found[0], self.now - asked_at - LATE_S)
 
     def ask(self, message: object) -> Answer:

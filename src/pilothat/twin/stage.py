@@ -26,7 +26,7 @@ EVSE_ADDRESS = bytes.fromhex("fe8000000000000000e5e0fffe000001")
 EV_HOST = "fe80::ca:ff:fe00:1"
 EVSE_HOST = "fe80::e5:e0ff:fe00:1"
 SDP_PORT = 15118
-TCP_PORT = 61341
+TCP_PORT, TLS_PORT = 61341, 64109
 NETWORK = NetworkFact(is_up=True, address=EVSE_ADDRESS, tcp_port=TCP_PORT)
 
 
@@ -36,6 +36,7 @@ class WorldSettings:
 
     has_exi: EXI octets on TCP; without, message objects (faster)
     keeps_lines: keep the journal's lines, not only their hash
+    network: what the station hears of its interface
     """
 
     station: StationSettings = field(
@@ -46,6 +47,7 @@ class WorldSettings:
     modem_kind: str = "qca7000"
     has_exi: bool = True
     keeps_lines: bool = False
+    network: NetworkFact = NETWORK
 
 
 def fitting(

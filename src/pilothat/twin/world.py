@@ -104,7 +104,7 @@ class World:
     def _start(self) -> None:
         self.bench.drive_pilot(0.0, 0.0)
         self.after(0.0, lambda: self._sense(force=True))
-        self.after(0.0, lambda: self.tell(stage.NETWORK))
+        self.after(0.0, lambda: self.tell(self.settings.network))
 
     # --- time
 
@@ -351,8 +351,8 @@ class World:
     def _car_table(self) -> Mapping[type, Callable[..., None]]:
         return {
             driven.SetElectrics: self._do_electrics,
-            driven.TcpConnect: lambda _: self.network.connect(
-                self._opened, self._refused
+            driven.TcpConnect: lambda a: self.network.connect(
+                lambda n: self._opened(n, is_secure=a.is_secure), self._refused
             ),
             wanted.SendFrame: lambda a: self.frame(stage.EV, a.frame),
             wanted.SdpOut: self._do_search,
@@ -374,10 +374,10 @@ class World:
         event = _arriving(action)
         self.network.carry(event.connection, lambda: self.tell(event))
 
-    def _opened(self, number: int) -> None:
+    def _opened(self, number: int, *, is_secure: bool) -> None:
         self.invariants.connected()
-        self.tell(heard.TcpOpened(number, stage.EV_HOST))
-        opened = heard.TcpOpened(number, stage.EVSE_HOST)
+        self.tell(heard.TcpOpened(number, stage.EV_HOST, is_secure))
+        opened = heard.TcpOpened(number, stage.EVSE_HOST, is_secure)
         self.network.carry(number, lambda: self.drive(opened))
 
     def _refused(self, number: int) -> None:
