@@ -9,18 +9,23 @@ import pytest
 from tests.sim.short import QUICK, Act, complaints, whole
 from tests.sim.test_sweep import drop, freeze, press, pull, stop
 
+from pilothat.pnc.authority import CHAINS, make_pki
+from pilothat.pnc.signature import sign
 from pilothat.station.actions import Publish, Topic
+from pilothat.station.settings import ContractSettings
 from pilothat.twin import profile
 from pilothat.twin.car import Car, Phase, Plug
 from pilothat.twin.chance import Chance
 from pilothat.twin.profile import CarProfile
-from pilothat.twin.stage import EV_MAC, WorldSettings, fitting
+from pilothat.twin.stage import EV_MAC, NETWORK, WorldSettings, fitting
 from pilothat.twin.world import World
+from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.events import Outcome
 from pilothat.v2g.evcc.settings import Iso2Habits
 
 STEP = 23  # events between two disturbances
 OBJECTS = replace(QUICK, has_exi=False)
+EMAID = "DE1ABCD2EF357A"
 VISIT_S = 400.0
 CARS = ("iso2", "iso2-ac", "taycan", "taycan_ac", "audi_iso2")
 SHORT_PCT = 0.3  # how far below its goal the battery is
@@ -29,11 +34,17 @@ SHORT_PCT = 0.3  # how far below its goal the battery is
 class Visit:
     """One car in a world of its own; ``said`` has what the station published."""
 
-    def __init__(self, car: CarProfile, base: WorldSettings = QUICK) -> None:
+    def __init__(
+        self,
+        car: CarProfile,
+        base: WorldSettings = QUICK,
+        contract: Contract | None = None,
+    ) -> None:
         soc_pct = car.session.goal.target_soc_pct - SHORT_PCT
         car = replace(car, battery=replace(car.battery, soc_pct=soc_pct))
         self.world = World(fitting(car, base), 1)
-        self.car = Car(car, EV_MAC, Chance(1, "car"), exi=base.has_exi)
+        chance = Chance(1, "car")
+        self.car = Car(car, EV_MAC, chance, exi=base.has_exi, contract=contract)
         self.said: list[tuple[Topic, str]] = []
         self.world.watchers.append(self._watch)
         self.world.park(self.car)
@@ -114,3 +125,30 @@ def test_a_car_for_ac_leaves_a_dc_station_and_says_why() -> None:
     visit.run()
     assert visit.car.outcome is Outcome.REFUSED
     assert visit.car.reason == "the station has no AC_single_phase_core"
+
+
+def test_a_car_pays_by_contract_and_signs_each_receipt() -> None:
+    made = make_pki(1_800_000_000.0, Chance(6, "pki"))
+    der = {name: one.certificate.der for name, one in made.items()}
+    chain = [der[name] for name in CHAINS["contract"]]
+    key = made["contract"].key
+    contract = Contract(EMAID, chain, lambda element: sign((element,), key))
+    base = QUICK.station
+    station = replace(
+        base,
+        contracts=ContractSettings(v2g=(der["v2g_root"],), mo=(der["mo_root"],)),
+        iso2=replace(
+            base.iso2,
+            offer=replace(base.iso2.offer, meter_id="METER"),
+            wants_receipts=True,
+        ),
+    )
+    car = profile.builtin("iso2")
+    car = replace(car, search=replace(car.search, tls_requests=2, has_tls=True))
+    visit = Visit(car, replace(QUICK, station=station), contract)
+    visit.world.after(0.5, lambda: visit.world.tell(replace(NETWORK, tls_port=64_109)))
+    visit.run()
+    assert visit.car.outcome is Outcome.CHARGED
+    assert "payment details" in visit.phases
+    assert visit.phases.count("metering receipt") >= 1
+    assert visit.world.invariants.violations == []
