@@ -15,6 +15,7 @@ def plant_state(
     path: PowerPath | AcPath,
     pilot: PilotState,
     standing: tuple[bool | None, bool, Fault | None],
+    energy_wh: float,
 ) -> PlantState:
     """Return the station as a session sees it.
 
@@ -30,6 +31,7 @@ def plant_state(
         ac=settings.ac,
         pilot=pilot,
         is_authorised=is_authorised,
+        energy_wh=energy_wh,
         wants_stop=wants_stop,
         fault=fault,
     )

@@ -394,7 +394,7 @@ class Station:
         self._out.publish(Topic.PHASE, phase.value)
 
     def _plant_state(self) -> PlantState:
-        reason = self.stopper.reason
+        reason, wh = self.stopper.reason, self.transaction.energy_wh
         fault = self._cause if reason is StopReason.FAULT else None
         standing = (self._is_authorised, reason is not None, fault)
-        return plant_state(self._settings, self.path, self.pilot.state, standing)
+        return plant_state(self._settings, self.path, self.pilot.state, standing, wh)
