@@ -142,7 +142,7 @@ def test_order_of_gravity() -> None:
         {reason.name for reason, plan in PLANS.items() if plan.gravity == gravity}
         for gravity in by_gravity
     ]
-    assert names[0] == {"CAR_DONE", "USER", "SHUTDOWN"}
+    assert names[0] == {"CAR_DONE", "PAUSED", "USER", "SHUTDOWN"}
     assert names[-2:] == [{"FAULT"}, {"UNPLUGGED"}]
 
 

@@ -51,8 +51,8 @@ from pilothat.station.events import (
 from pilothat.station.settings import StationSettings
 from pilothat.v2g.quirks import CONFORMANCE, FIELD, Quirk
 from pilothat.v2g.secc.din import DinSettings
-from pilothat.v2g.secc.iso2_power import Iso2Settings
 from pilothat.v2g.secc.iso2_answers import Offer
+from pilothat.v2g.secc.iso2_power import Iso2Settings
 
 EVENTS: list[object] = [
     PilotFact(PilotState.C2, 6.0, -12.0, 5.0),

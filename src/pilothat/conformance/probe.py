@@ -20,7 +20,13 @@ from pilothat.slac.settings import EvSlacSettings
 from pilothat.station.actions import SendFrame
 from pilothat.station.events import FrameIn, SdpIn, TcpClosed, TcpData, TcpOpened
 from pilothat.twin.bench import CarElectrics
-from pilothat.twin.carevents import CarAction, CarEvent, Plug, SetElectrics
+from pilothat.twin.carevents import (
+    CarAction,
+    CarEvent,
+    Plug,
+    SetElectrics,
+    Unplug,
+)
 from pilothat.twin.circuit import CarPilot
 from pilothat.v2g.evcc.events import PilotSeen
 
@@ -57,8 +63,9 @@ class Probe:
     def handle(self, event: CarEvent, now: float) -> Sequence[CarAction]:
         """Take one event."""
         match event:
-            case Plug():
-                self._out.append(SetElectrics(self.electrics))
+            case Plug() | Unplug():
+                shown = self.electrics if isinstance(event, Plug) else None
+                self._out.append(SetElectrics(shown))
             case PilotSeen() if event.is_pwm and not self._has_begun:
                 self._has_begun = True
                 self._run(self._slac.handle(EvSlacStart(), now), now)

@@ -38,7 +38,7 @@ MILESTONES: Sequence[tuple[str, Sequence[str]]] = (
     ("precharge", ("precharge",)),
     ("charge", ("basic charging", "closing", CHARGING)),
     ("stop", ("ramping down", "opening", "welding check", "stopping")),
-    ("leave", ("finished", "out of service")),
+    ("leave", ("paused", "finished", "out of service")),
 )
 _PLACES: Mapping[str, int] = {
     step: place for place, (_, steps) in enumerate(MILESTONES) for step in steps

@@ -118,7 +118,12 @@ class NetworkFact:
     tls_port: int = 0
 
 
-Command = Authorised | StopRequested | FaultCleared
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """A car that pauses shall come back: there is energy for it."""
+
+
+Command = Authorised | StopRequested | FaultCleared | WakeUp
 """What people decide, at the post or far away."""
 
 Event = (
@@ -132,6 +137,7 @@ Event = (
     | MessageIn
     | TcpClosed
     | Authorised
+    | WakeUp
     | StopRequested
     | FaultCleared
     | NetworkFact

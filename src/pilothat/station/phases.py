@@ -22,6 +22,7 @@ class Phase(Enum):
     SESSION = "session"  # a V2G session runs
     STOPPING = "stopping"  # the one stopping path
     RETRY = "retry"  # pilot steps that wake the car for another match
+    PAUSED = "paused"  # the car sleeps; the network is kept
     FINISHED = "finished"  # done with this car; it may unplug
     OUT_OF_SERVICE = "out of service"  # a fault stands
 
@@ -38,9 +39,11 @@ FOLLOWS: Mapping[Phase, tuple[Phase, ...]] = {
         _P.STARTING,
         _P.IDLE,
         _P.RETRY,
+        _P.PAUSED,
         _P.FINISHED,
         _P.OUT_OF_SERVICE,
     ),
+    _P.PAUSED: (_P.SETUP, _P.STOPPING),
     _P.RETRY: (_P.STARTING, _P.IDLE, _P.MATCHING, _P.FINISHED, _P.STOPPING),
     _P.FINISHED: (_P.STARTING, _P.IDLE, _P.STOPPING),
     _P.OUT_OF_SERVICE: (_P.FINISHED, _P.STARTING, _P.IDLE),
@@ -52,10 +55,19 @@ DUTY_PCT = {
     _P.MATCHING: DIGITAL_PCT,
     _P.SETUP: DIGITAL_PCT,
     _P.SESSION: DIGITAL_PCT,
+    _P.PAUSED: STEADY_PCT,
     _P.FINISHED: STEADY_PCT,
     _P.OUT_OF_SERVICE: FAULT_PCT,
 }
-WITH_CAR = (_P.MATCHING, _P.BASIC, _P.SETUP, _P.SESSION, _P.STOPPING, _P.RETRY)
+WITH_CAR = (
+    _P.MATCHING,
+    _P.BASIC,
+    _P.SETUP,
+    _P.SESSION,
+    _P.STOPPING,
+    _P.RETRY,
+    _P.PAUSED,
+)
 POWERED = (_P.SESSION, _P.BASIC)  # where something may be switched on
 WITHOUT_CAR = (_P.STARTING, _P.IDLE)
 

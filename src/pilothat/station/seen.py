@@ -1,12 +1,15 @@
-"""The station as a session sees it."""
+"""The station as a session sees it, and as its own stopping path does."""
 
 from __future__ import annotations
 
 from pilothat.faults import Fault
+from pilothat.guard import GuardFact
 from pilothat.pilot.levels import PilotState
 from pilothat.power.acpath import AcPath
 from pilothat.power.path import PowerPath
 from pilothat.station.settings import StationSettings
+from pilothat.station.stopping import StopView
+from pilothat.station.talk import Talk
 from pilothat.v2g.plant import PlantState
 
 
@@ -34,4 +37,14 @@ def plant_state(
         energy_wh=energy_wh,
         wants_stop=wants_stop,
         fault=fault,
+    )
+
+
+def stop_view(talk: Talk, path: PowerPath | AcPath, guard: GuardFact) -> StopView:
+    """Return the station as the stopping path sees it."""
+    return StopView(
+        has_session=talk.session is not None,
+        is_connected=talk.is_connected,
+        phase=path.phase,
+        is_contactor_closed=guard.is_contactor_closed,
     )

@@ -1,17 +1,12 @@
-"""What a station serves: its protocols, and what their sessions see of it."""
+"""The protocols a station serves: how each is called, and how its session is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pilothat.faults import Fault
 from pilothat.machine import Entropy
-from pilothat.pilot.levels import PilotState
-from pilothat.power.acpath import AcPath
-from pilothat.power.path import PowerPath
 from pilothat.station.settings import StationSettings
 from pilothat.station.talk import Opener, Opening
-from pilothat.v2g.plant import PlantState
 from pilothat.v2g.secc import din, iso2
 from pilothat.v2g.secc.contract import Contracts, Secure
 from pilothat.v2g.secc.handshake import DIN, ISO2, Served
@@ -45,28 +40,3 @@ def _contracts(settings: StationSettings, entropy: Entropy) -> Contracts | None:
     from pilothat.station.contracts import PlugAndCharge  # noqa: PLC0415 (an extra)
 
     return PlugAndCharge(wanted, entropy)
-
-
-def plant_state(
-    settings: StationSettings,
-    path: PowerPath | AcPath,
-    pilot: PilotState,
-    standing: tuple[bool | None, bool, Fault | None],
-) -> PlantState:
-    """Return the station as a session sees it.
-
-    standing: whether the car is authorised, whether we want to stop, the fault if any
-    """
-    is_authorised, wants_stop, fault = standing
-    return PlantState(
-        phase=path.phase,
-        outlet_v=path.plant.outlet_v,
-        current_a=path.plant.current_a,
-        isolation=path.isolation,
-        ratings=settings.ratings,
-        ac=settings.ac,
-        pilot=pilot,
-        is_authorised=is_authorised,
-        wants_stop=wants_stop,
-        fault=fault,
-    )

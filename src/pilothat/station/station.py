@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from pilothat.faults import Fault, Reaction
 from pilothat.guard import GuardFact, PilotFact
 from pilothat.machine import Entropy, earliest, is_due
-from pilothat.pilot.duty import FAULT_PCT, STEADY_PCT
+from pilothat.pilot.duty import FAULT_PCT
 from pilothat.pilot.levels import PilotState
-from pilothat.plant import CheckCable, Cut, ForPower, RampDown, Wish
+from pilothat.plant import CheckCable, Cut, ForPower, Wish
 from pilothat.power import path as power
 from pilothat.power.acpath import AcPath
 from pilothat.station import events
@@ -32,18 +32,19 @@ from pilothat.station.phases import (
     Phase,
 )
 from pilothat.station.retries import Retries
-from pilothat.station.seen import plant_state
+from pilothat.station.seen import plant_state, stop_view
 from pilothat.station.serving import served
 from pilothat.station.settings import StationSettings
 from pilothat.station.standing import StandingFaults, judge_pilot
 from pilothat.station.stopping import (
     ANNOUNCE,
     BY_ENDING,
+    DUTIES_PCT,
     PLANS,
+    WISHES,
     Effect,
     Stopper,
     StopReason,
-    StopView,
 )
 from pilothat.station.talk import Heard, Hung, Talk, TalkAction
 from pilothat.station.transaction import Transaction, said
@@ -113,7 +114,7 @@ class Station:
                 self._of_line(self.line.handle(raw, now), now)
             case events.NetworkFact():
                 self._network(event, now)
-            case events.Authorised() | events.StopRequested() | events.FaultCleared():
+            case _ if isinstance(event, events.Command):
                 self._operator(event, now)
             case _:
                 if isinstance(event, events.SdpIn):
@@ -145,6 +146,8 @@ class Station:
         self._out.publish(Topic.PILOT, f"{fact.state.value} {fact.high_v:.1f} V")
         self.line.saw_toggle(wants_energy=fact.state.wants_energy, now=now)
         self.faults.see_pilot(fact.state)
+        if fact.state.wants_energy:
+            self._wake(now)  # BCB
         self._judge(was.state, now)
 
     def _judge(self, was: PilotState, now: float) -> None:
@@ -191,6 +194,8 @@ class Station:
                 slac = self.line.slac_state
                 if is_granted and self._basic.follows(self.phase, slac):
                     self._stop(StopReason.NOT_MATCHED, now)
+            case events.WakeUp():
+                self._wake(now)
             case events.FaultCleared(fault):
                 self._clear(fault)
             case events.StopRequested(cause):
@@ -296,7 +301,8 @@ class Station:
 
     def _walk(self, now: float) -> None:
         """Go on along the stopping path as far as it is free."""
-        while effects := self.stopper.handle(self._view(), now):
+        seen = (self.talk, self.path)
+        while effects := self.stopper.handle(stop_view(*seen, self.guard), now):
             for effect in effects:
                 self._effect(effect, now)
         retry = PLANS[self.stopper.reason].retry if self.stopper.reason else ()
@@ -307,35 +313,22 @@ class Station:
             self._enter(Phase.OUT_OF_SERVICE, None)
         elif then is Phase.IDLE:
             self._rest()
+        elif then is Phase.PAUSED:
+            self._enter(Phase.PAUSED, None)
         elif then is Phase.RETRY and self._retries.take(retry):
             self._enter(Phase.RETRY, now)
         else:
             self._enter(Phase.FINISHED, None)
 
-    def _view(self) -> StopView:
-        return StopView(
-            has_session=self.talk.session is not None,
-            is_connected=self.talk.is_connected,
-            phase=self.path.phase,
-            is_contactor_closed=self.guard.is_contactor_closed,
-        )
-
     def _effect(self, effect: Effect, now: float) -> None:
-        match effect:
-            case Effect.RAMP:
-                self._wish(RampDown(), now)
-            case Effect.CUT:
-                self._wish(Cut(), now)
-            case Effect.PILOT_OFF:
-                self._out.drive(STEADY_PCT)
-            case Effect.PILOT_FAULT:
-                self._out.drive(FAULT_PCT)
-            case Effect.CLOSE:
-                self._out.extend(self.talk.close())
-            case Effect.LEAVE:
-                self._of_line(self.line.leave(now), now)
-            case Effect.ANNOUNCE | Effect.NOTHING:
-                pass
+        if effect in WISHES:
+            self._wish(WISHES[effect], now)
+        elif effect in DUTIES_PCT:
+            self._out.drive(DUTIES_PCT[effect])
+        elif effect is Effect.CLOSE:
+            self._out.extend(self.talk.close())
+        elif effect is Effect.LEAVE:
+            self._of_line(self.line.leave(now), now)
 
     # --- phases
 
@@ -367,6 +360,12 @@ class Station:
         elif self.phase is Phase.STARTING:
             self._enter(Phase.IDLE, None)
 
+    def _wake(self, now: float) -> None:
+        """Offer a car that pauses to go on."""
+        if self.phase is Phase.PAUSED:
+            self.path.forget()
+            self._enter(Phase.SETUP, now + SETUP_S)
+
     def _next_pilot_step(self, now: float) -> None:
         step = self._retries.next_step()
         if step is None:
@@ -381,6 +380,7 @@ class Station:
         self.faults.forget_car()
         self.path.forget()
         self._is_authorised = self._settings.is_free or None
+        self.talk.paused_id = b""
         self._enter(Phase.STARTING, None)
 
     def _enter(self, phase: Phase, until: float | None) -> None:

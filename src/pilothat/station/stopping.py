@@ -13,7 +13,8 @@ from enum import Enum
 
 from pilothat.frozen import dataclass
 from pilothat.machine import is_due
-from pilothat.plant import PathPhase
+from pilothat.pilot.duty import FAULT_PCT, STEADY_PCT
+from pilothat.plant import Cut, PathPhase, RampDown, Wish
 from pilothat.station.phases import RESET_STEPS, WAKE_STEPS, Phase, PilotSteps
 from pilothat.v2g.plant import Ending
 
@@ -29,6 +30,10 @@ class Effect(Enum):
     CLOSE = "close TCP"
     LEAVE = "leave the powerline network"
     NOTHING = "wait"
+
+
+WISHES: Mapping[Effect, Wish] = {Effect.RAMP: RampDown(), Effect.CUT: Cut()}
+DUTIES_PCT = {Effect.PILOT_OFF: STEADY_PCT, Effect.PILOT_FAULT: FAULT_PCT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ class StopReason(Enum):
     """Everything that ends a charge."""
 
     CAR_DONE = "the car ended the session"
+    PAUSED = "the car pauses"
     USER = "stopped by the user"
     SHUTDOWN = "the station is going down"
     CAR_OPENED = "the car opened S2 under power"
@@ -124,11 +130,13 @@ class StopReason(Enum):
 
 BY_ENDING: Mapping[Ending, StopReason] = {
     Ending.STOPPED: StopReason.CAR_DONE,
+    Ending.PAUSED: StopReason.PAUSED,
     Ending.FAILED: StopReason.REFUSED,
     Ending.SILENT: StopReason.SILENT,
 }
 PLANS: Mapping[StopReason, Plan] = {
     StopReason.CAR_DONE: Plan(_IN_ORDER, Phase.FINISHED, 1),
+    StopReason.PAUSED: Plan(_IN_ORDER[:-1], Phase.PAUSED, 1),  # the network is kept
     StopReason.USER: Plan((ANNOUNCE, *_IN_ORDER), Phase.FINISHED, 1),
     StopReason.SHUTDOWN: Plan((ANNOUNCE, *_IN_ORDER), Phase.FINISHED, 1),
     StopReason.CAR_OPENED: Plan(

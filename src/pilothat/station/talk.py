@@ -7,6 +7,7 @@ of it SDP stays silent and connections are closed as they come.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pilothat.frozen import dataclass
@@ -23,7 +24,14 @@ from pilothat.station.events import (
 )
 from pilothat.v2g import sdp
 from pilothat.v2g.messages.sap import SupportedAppProtocolReq
-from pilothat.v2g.plant import Learned, PlantState, Respond, SessionOver, TimeOfDay
+from pilothat.v2g.plant import (
+    Ending,
+    Learned,
+    PlantState,
+    Respond,
+    SessionOver,
+    TimeOfDay,
+)
 from pilothat.v2g.secc.base import RequestIn, Session, SessionAction
 from pilothat.v2g.secc.contract import Clock
 from pilothat.v2g.secc.handshake import Served, negotiate
@@ -76,6 +84,7 @@ class Talk:
         self.plant = PlantState()
         self.session: AnySession | None = None
         self._served = {one.protocol: (one, opener) for one, opener in served}
+        self.paused_id = b""  # of a session that may be joined again
         self._conversation: Conversation | None = None
         self._clock = Clock()
 
@@ -209,7 +218,9 @@ class Talk:
             return (heard, answer)
         conversation.protocol = chosen.protocol
         opening = Opening(now, conversation.is_secure, self._clock)
-        self.session = self._served[chosen.protocol][1](opening)
+        session = self._served[chosen.protocol][1](opening)
+        session.context = replace(session.context, paused_id=self.paused_id)
+        self.session = session
         return (heard, answer)
 
     def _of_session(self, actions: Iterable[SessionAction]) -> Sequence[TalkAction]:
@@ -219,7 +230,9 @@ class Talk:
                 if self._conversation is not None:
                     done.append(self._transmit(self._conversation, action.message))
                 continue
-            if isinstance(action, SessionOver):
+            if isinstance(action, SessionOver) and self.session is not None:
+                is_paused = action.ending is Ending.PAUSED
+                self.paused_id = self.session.context.session_id if is_paused else b""
                 self.session = None
             done.append(action)
         return done

@@ -56,6 +56,7 @@ class Ending(Enum):
     """How a session ended, as far as the messages tell."""
 
     STOPPED = "the car said goodbye"
+    PAUSED = "the car will come back"
     FAILED = "we refused a request"
     SILENT = "the car said nothing for too long"
 

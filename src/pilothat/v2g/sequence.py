@@ -213,6 +213,7 @@ ISO2_ROWS: Sequence[Row] = (
         Row(s, "SessionStop", _I.ENDED, TERMINATE)
         for s in (*_BEFORE_LOOP, *_AFTER_LOOP, _I.AC_OFF)
     ),
+    *(Row(s, "SessionStop", _I.ENDED, PAUSE) for s in (*_AFTER_LOOP, _I.AC_OFF)),
     *(Row(s, "SessionStop", _I.ENDED, TERMINATE, Quirk.STOP_ANYWHERE) for s in _LOOP),
     *(
         Row(s, "SessionStop", _I.ENDED, TERMINATE, Quirk.STOP_ANYWHERE)

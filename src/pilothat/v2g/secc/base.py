@@ -37,6 +37,7 @@ class Context:
     target_v: float = 0.0
     max_w: float = 0.0  # of the schedule that was told
     contract: Contract | None = None
+    paused_id: bytes = b""  # of the session that may be joined again
 
 
 RequestT = TypeVar("RequestT")
@@ -50,7 +51,7 @@ class Ask(Generic[RequestT]):
     state: of the session, before this request
     waited_s: since the first request of this kind in this state
     is_last_call: the answer must go out now
-    signature: of the message
+    signature, session_id: of the message
     """
 
     request: RequestT
@@ -61,6 +62,7 @@ class Ask(Generic[RequestT]):
     is_last_call: bool
     now: float
     signature: Signature | None = None
+    session_id: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,7 @@ class Session(Generic[RequestT, ResponseT]):
             is_last_call,
             now,
             opened.signature,
+            opened.session_id,
         )
 
     def _end(self, ending: Ending, why: str) -> SessionOver:

@@ -151,11 +151,17 @@ class Iso2:
 
     def _session_setup(self, ask: Iso2Ask) -> Iso2Answer:
         request = as_kind(iso2.SessionSetupReq, ask)
+        old_id = ask.context.paused_id
+        is_joined = bool(old_id) and ask.session_id == old_id
+        new, joined = (
+            ResponseCode.OK_NewSessionEstablished,
+            ResponseCode.OK_OldSessionJoined,
+        )
         response = iso2.SessionSetupRes(
-            response_code=ResponseCode.OK_NewSessionEstablished,
+            response_code=joined if is_joined else new,
             evse_id=self._settings.offer.evse_id,
         )
-        session_id = dc.new_session_id(self._entropy)
+        session_id = old_id if is_joined else dc.new_session_id(self._entropy)
         return Answer(
             response,
             replace(ask.context, session_id=session_id, evcc_id=request.evcc_id),

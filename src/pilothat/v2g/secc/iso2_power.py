@@ -25,6 +25,7 @@ from pilothat.power.limits import PRECHARGE_A, Granted, grant
 from pilothat.v2g.messages import iso2
 from pilothat.v2g.messages.iso2_types import (
     ChargeProgress,
+    ChargingSession,
     DcEvErrorCode,
     DcEvseStatusCode,
     DcEvStatus,
@@ -270,12 +271,14 @@ class Power:
             return Later((RampDown(),))  # power off first; the car opens S2 meanwhile
         if is_in_c:
             return self.failed(ask, ResponseCode.FAILED)
+        request = as_kind(iso2.SessionStopReq, ask)
+        pauses = request.charging_session is ChargingSession.Pause
         return Answer(
             iso2.SessionStopRes(response_code=ResponseCode.OK),
             ask.context,
             (RampDown(),),
-            ending=Ending.STOPPED,
-            why="SessionStop",
+            ending=Ending.PAUSED if pauses else Ending.STOPPED,
+            why="SessionStop, pause" if pauses else "SessionStop",
         )
 
     def failed(self, ask: Iso2Ask, code: ResponseCode, why: str = "") -> Iso2Answer:
