@@ -11,11 +11,16 @@ from pilothat.conformance.stimulus import Played
 from pilothat.conformance.tester import CLOSE_S, LATE_S, Tester
 from pilothat.pilot.duty import STEADY_PCT
 from pilothat.v2g import sdp
-from pilothat.v2g.messages.iso2_types import EvseProcessing, SaScheduleList
+from pilothat.v2g.messages.iso2_types import (
+    EvseProcessing,
+    PaymentOption,
+    SaScheduleList,
+)
 
 DAY_S = 86_400
 SDP_HEAD = bytes.fromhex("01fe900100000014")
 ALLOWED_S = 1.25  # the suite's tolerance for SDP
+SELECTED = 1  # ID of service and schedule, as the requests select them
 OFF_V, OFF_A = 60.0, 1.0
 
 Expect = Mapping[str, Any]
@@ -77,7 +82,9 @@ def _session(played: Played, wanted: str, _: Expect) -> str:
     got = played.answers[-1].message.header.session_id if played.answers else b""
     if wanted in ("new-nonzero", "any-valid"):
         return "" if any(got) and len(got) == 8 else f"session ID {got.hex()}"
-    return "" if got == played.tester.session_id else f"session ID {got.hex()}"
+    tester = played.tester
+    expected = tester.paused_id if wanted == "paused" else tester.session_id
+    return "" if got == expected else f"session ID {got.hex()}"
 
 
 def _schema(played: Played, wanted: int | None, _: Expect) -> str:
@@ -114,8 +121,21 @@ def _schedule(played: Played, _: str, __: Expect) -> str:
     return ""
 
 
-def _contains(_: Played, wanted: list[str], __: Expect) -> str:
-    return f"nobody judges {wanted}" if wanted else ""
+def _contains(played: Played, wanted: list[str], _: Expect) -> str:
+    """Look for what was selected before a pause."""
+    body = _last(played)
+    holds: Mapping[str, Callable[[], bool]] = {
+        "previous PaymentOption": lambda: (
+            PaymentOption.ExternalPayment in body.payment_option_list.payment_option
+        ),
+        "previous ChargeService": lambda: body.charge_service.service_id == SELECTED,
+        "previously selected SAScheduleTupleID": lambda: (
+            SELECTED
+            in [one.sa_schedule_tuple_id for one in body.sa_schedules.sa_schedule_tuple]
+        ),
+    }
+    missing = [one for one in wanted if one not in holds or not holds[one]()]
+    return f"not there: {missing}" if missing else ""
 
 
 def _status_code(played: Played, wanted: str, _: Expect) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pilothat.conformance import requests
 from pilothat.conformance.rows import Row
 from pilothat.conformance.tester import LINK_S, Answer, Tester, UnexpectedError
+from pilothat.station.events import WakeUp
 from pilothat.twin.circuit import CarPilot
 from pilothat.v2g import sdp
 from pilothat.v2g.messages import iso2
@@ -18,6 +19,7 @@ SCHEMA_ID = 10
 POLL_S = 0.25
 POLLS = 200
 LOOPS = 3
+SLEEP_S, BCB_S = 60.0, 0.25
 ENDURANCE = 2000
 NEAR_V = 20.0  # difference at which a car closes its contactor
 OPEN_S = 0.2  # of the car's contactor; S2 opens within 250 ms
@@ -314,8 +316,43 @@ AC_ROADS: Mapping[str, Sequence[Step]] = {
 
 def steps(row: Row) -> Sequence[Step] | None:
     """Return the way to where a case begins; None when nobody knows it."""
+    if "stopped and paused" in row.precondition:
+        return _through_a_pause(row)
     own = AC_ROADS if row.mode == "AC" else {}
     for words, road in (*own.items(), *ROADS.items()):
         if words in row.precondition:
             return road
     return None
+
+
+def _through_a_pause(row: Row) -> Sequence[Step]:
+    """Return the way through a charge, a sleep and the first requests after it."""
+    stopped = "for ChargeProgress Stop"
+    charged = (AC_ROADS if row.mode == "AC" else ROADS)[stopped]
+    wake = _wake_up if "The EVSE ends the sleep" in row.precondition else _toggle
+    again: Sequence[Step] = ()
+    if "SessionSetup joined" in row.precondition:
+        again = _TO_PRECHARGED[_AGREED:_SETUP]
+    elif "Authorization is Finished again" in row.precondition:
+        again = _TO_PRECHARGED[_AGREED:_AUTHORISED]
+    return (*charged, _pause, wake, *_TO_PRECHARGED[_LINKED:_AGREED], *again)
+
+
+def _pause(tester: Tester) -> None:
+    good(tester, "SessionStopReq", ChargingSession="Pause")
+    tester.paused_id = tester.session_id
+    tester.wait(SLEEP_S)
+    if tester.is_modulated:
+        raise UnexpectedError("PWM is on", where="a pause")
+    tester.line_again()
+
+
+def _wake_up(tester: Tester) -> None:
+    tester.world.tell(WakeUp())
+    tester.wait(POLL_S)
+
+
+def _toggle(tester: Tester) -> None:
+    for pilot in (CarPilot.C, CarPilot.B):
+        tester.pilot(pilot)
+        tester.wait(BCB_S)

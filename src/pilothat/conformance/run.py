@@ -22,7 +22,6 @@ from pilothat.v2g.secc.iso2_answers import Offer, modes_of
 PROTOCOLS = ("ISO15118-2", "ANY")
 # what a case needs that this station has not
 LACKS: Mapping[tuple[str, str], str] = {
-    ("pause supported", "true"): "pause is not supported",
     ("internet service", "internetAccess"): "no way into the internet is offered",
     ("SECC offers", "contract"): "whoever may pay by contract may pay otherwise too",
     ("SECC sends SalesTariff", "salesTariff"): "no sales tariff is sent",

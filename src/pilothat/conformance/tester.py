@@ -79,6 +79,7 @@ class Tester:
         self.probe = Probe(EV_MAC, Chance(1, "car"))
         self.line = Line()
         self.session_id = b"\0"
+        self.paused_id = b""  # of the session that sleeps
         self.mode = "AC" if settings.station.ac else "DC"
         self.duties: list[tuple[float, float]] = []
         self.closes: list[float] = []
@@ -102,6 +103,11 @@ class Tester:
     def security(self) -> sdp.Security:
         """What the car asks for."""
         return sdp.Security.TLS if self.is_secure else sdp.Security.NONE
+
+    def line_again(self) -> None:
+        """Forget what was said: the car begins anew after a sleep."""
+        self.line = Line()
+        self.probe.datagrams.clear()
 
     # --- time
 
