@@ -14,9 +14,15 @@ from pilothat.plant import AcRatings
 from pilothat.station.events import WakeUp
 from pilothat.station.phases import Phase
 from pilothat.twin.bench import BenchSettings
-from pilothat.twin.carevents import Unplug
+from pilothat.twin.car import Car
+from pilothat.twin.carevents import Plug, Unplug
+from pilothat.twin.chance import Chance
 from pilothat.twin.circuit import CarPilot
-from pilothat.twin.stage import EV, WorldSettings
+from pilothat.twin.profile import builtin
+from pilothat.twin.seeded import shortened
+from pilothat.twin.stage import EV, EV_MAC, WorldSettings
+from pilothat.twin.world import World
+from pilothat.v2g.evcc.events import Outcome
 from pilothat.v2g.secc.iso2_answers import modes_of
 
 AGAIN = (
@@ -146,3 +152,17 @@ def test_a_pause_inside_the_loop_is_out_of_turn() -> None:
         step(tester)
     answer = ask(tester, "SessionStopReq", ChargingSession="Pause")
     assert answer.code == "FAILED_SequenceError"
+
+
+def test_our_car_sleeps_calls_and_charges_on_without_a_new_match() -> None:
+    profile = builtin("iso2")
+    iso2 = replace(profile.session.iso2, pauses_after_s=30.0, pause_s=60.0)
+    session = replace(profile.session, iso2=iso2)
+    world = World(WorldSettings(), 1)
+    car = Car(shortened(replace(profile, session=session)), EV_MAC, Chance(1, "car"))
+    world.park(car)
+    world.drive(Plug())
+    assert world.run(lambda: car.outcome is Outcome.CHARGED, 4000.0)
+    texts = [entry.phase for entry in car.summary.phases]
+    assert texts.count("matching") == 1
+    assert world.invariants.violations == []
