@@ -50,7 +50,7 @@ def test_car_charges_over_tls_and_the_journal_is_plain_text(
     assert car.popen.wait(60) == 0, car.text
     assert json.loads(car.text.splitlines()[-1])["outcome"] == "charged"
     until(lambda: post.text.count("phase idle") == 2, 5, "idle again")
-    assert opened(lab) == [True]
+    assert set(opened(lab)) == {True}  # on a busy machine the car may try again
     assert is_open(lab)
     assert_well(post)
     assert "whoever has this file can read all TLS sessions" in post.text
