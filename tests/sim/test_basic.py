@@ -208,3 +208,8 @@ def test_a_car_may_talk_while_the_duty_offers_current() -> None:
     assert tester.world.station.phase is Phase.SESSION
     assert is_nominal(tester.duties[-1][1])
     assert tester.world.invariants.violations == []
+
+
+def test_an_ac_outlet_does_not_serve_din_which_knows_dc_here() -> None:
+    assert Place(is_free=True).world.station.talk.protocols == ("iso2",)
+    assert "din" in Place(is_free=True, ac=None).world.station.talk.protocols

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ class Style:
     has_colour: bool = False
 
 
-class Form:
+class Form(ABC):
     """Base: knows the time of the first message."""
 
     def __init__(self, style: Style) -> None:
@@ -65,9 +66,9 @@ class Form:
         for line in self.lines(told):
             sys.stdout.write(f"{line}\n")
 
+    @abstractmethod
     def lines(self, told: Told) -> Iterator[str]:
         """Return what is printed of a message."""
-        raise NotImplementedError
 
     def _seconds(self, told: Told) -> float | None:
         at_s, zero_s = told.piece.at_s, self._zero_s

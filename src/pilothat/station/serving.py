@@ -29,7 +29,8 @@ def served(
         (DIN, lambda opening: din.session(settings.din, entropy, opening.now)),
         (ISO2, open_iso2),
     )
-    return [one for one in every if one[0].protocol in settings.protocols]
+    outlet = every if settings.ac is None else every[1:]  # DIN is for DC
+    return [one for one in outlet if one[0].protocol in settings.protocols]
 
 
 def _contracts(settings: StationSettings, entropy: Entropy) -> Contracts | None:
