@@ -146,6 +146,16 @@ KEYS: Sequence[Key] = (
     ),
     Key(
         "slac",
+        "weaker_by_db",
+        int,
+        0,
+        "a matched car is asked to send so much weaker, in steps of 2; 0 asks nothing",
+        0,
+        30,
+        "dB",
+    ),
+    Key(
+        "slac",
         "retries",
         int,
         2,

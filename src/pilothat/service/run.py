@@ -127,6 +127,7 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
             attn_rx_db=int(settings.number("slac.attn_rx_db")),
             strict_ids=settings.flag("slac.strict_ids"),
             validates=Validates[settings.text("slac.validation").upper()],
+            weaker_by_db=int(settings.number("slac.weaker_by_db")),
         ),
         has_ventilation=settings.flag("pilot.ventilation"),
         is_free=settings.text("station.authorisation") == "free",

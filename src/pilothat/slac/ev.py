@@ -13,6 +13,8 @@ from enum import Enum, auto
 from pilothat.homeplug.cm import (
     MVF_LENGTH_CNF,
     RESP_TYPE_OTHER,
+    CmAmpMapCnf,
+    CmAmpMapReq,
     CmAttenCharInd,
     CmAttenCharRsp,
     CmMnbcSoundInd,
@@ -27,6 +29,7 @@ from pilothat.homeplug.cm import (
 from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import BROADCAST_MAC, Frame
+from pilothat.homeplug.qualcomm import LOCAL_MODEM_MAC
 from pilothat.machine import Entropy, earliest, is_due
 from pilothat.slac import timing
 from pilothat.slac.events import (
@@ -152,6 +155,11 @@ class EvSlac:
                     actions = self._validated(validate_cnf, now)
             case State.MATCHING, CmSlacMatchCnf() as match_cnf:
                 actions = self._matched(match_cnf)
+            case State.MATCHED, CmAmpMapReq() if frame.source == self._chosen:
+                actions = (
+                    SendMme(frame.source, CmAmpMapCnf()),
+                    SendMme(LOCAL_MODEM_MAC, frame.mme),
+                )
         return actions
 
     # One attempt, step by step.

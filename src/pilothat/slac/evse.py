@@ -36,8 +36,10 @@ from pilothat.homeplug.cm import (
 )
 from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.frame import BROADCAST_MAC, Frame
+from pilothat.homeplug.qualcomm import LOCAL_MODEM_MAC
 from pilothat.machine import earliest, is_due
 from pilothat.slac import timing
+from pilothat.slac.ampmap import AmpMap
 from pilothat.slac.events import (
     LinkChanged,
     PilotToggled,
@@ -89,11 +91,13 @@ class EvseSlac:
         self._key: SlacStart | None = None
         self._cnf: CmSlacMatchCnf | None = None  # what the matched EV got
         self._is_link_up = False
+        self._amp_map = AmpMap(self._settings.weaker_by_db)
 
     @property
     def deadline(self) -> float | None:
         """Return when ``tick`` is due."""
-        return earliest(self._deadline, *(run.deadline for run in self._runs.values()))
+        runs = (run.deadline for run in self._runs.values())
+        return earliest(self._deadline, self._amp_map.deadline, *runs)
 
     @property
     def runs(self) -> int:
@@ -115,16 +119,14 @@ class EvseSlac:
             case PilotToggled(wants_energy):
                 self._see(now, wants_energy=wants_energy)
             case LinkChanged(up):
-                self._is_link_up = up and self.state in _AFTER_MATCH
-                if up and self.state is State.WAIT_LINK:
-                    self._enter(State.MATCHED, None)
+                return (*late, *self._link(now, is_up=up))
         return late
 
     def tick(self, now: float) -> Sequence[SlacAction]:
         """Let time pass. Harmless when called early or twice."""
         if not is_due(self.deadline, now):
             return ()
-        actions: list[SlacAction] = []
+        actions = [*self._ask_weaker(self._amp_map.tick(now))]
         for run in tuple(self._runs.values()):
             if is_due(run.deadline, now):
                 actions += self._run_is_due(run, now)
@@ -336,8 +338,25 @@ class EvseSlac:
                 if self._is_our_match(cnf.pev_mac, cnf.run_id, mme):
                     return (SendMme(frame.source, cnf),)  # the first one was lost
             case CmAmpMapReq(amlen=amlen) if amlen > 0:
-                return (SendMme(frame.source, CmAmpMapCnf()),)
+                # Whether our modem can do it or not: the EV is told that we agree.
+                passed_on = SendMme(LOCAL_MODEM_MAC, mme)
+                return (SendMme(frame.source, CmAmpMapCnf()), passed_on)
+            case CmAmpMapCnf():
+                self._amp_map.end()  # also when it refuses: it was a wish
         return ()
+
+    def _link(self, now: float, *, is_up: bool) -> Sequence[SlacAction]:
+        self._amp_map.end()
+        self._is_link_up = is_up and self.state in _AFTER_MATCH
+        if not is_up or self.state is not State.WAIT_LINK:
+            return ()
+        self._enter(State.MATCHED, None)
+        return self._ask_weaker(self._amp_map.begin(now))
+
+    def _ask_weaker(self, req: CmAmpMapReq | None) -> Sequence[SlacAction]:
+        if req is None or self._cnf is None:
+            return ()
+        return (SendMme(self._cnf.pev_mac, req),)
 
     def _is_our_match(self, ev_mac: bytes, run_id: bytes, mme: CmSlacMatchReq) -> bool:
         return (
@@ -360,6 +379,7 @@ class EvseSlac:
         self._runs.clear()
         self._cnf = None
         self._is_link_up = False
+        self._amp_map.end()
         self._enter(state, deadline)
 
     def _enter(self, state: State, deadline: float | None) -> None:

@@ -65,11 +65,10 @@ class Run:
     ) -> None:
         """Open the window for the sounds a valid START announces.
 
-        An absurd TIME_OUT gives the standard window; no run listens for ever.
+        An absurd TIME_OUT is cut to what we honour; no run listens for ever.
         """
         window_s = mme.time_out / timing.TIME_OUT_PER_S
-        if window_s > timing.MATCH_MNBC_MAX_S:
-            window_s = timing.TT_EVSE_MATCH_MNBC_S
+        window_s = min(window_s, timing.MATCH_MNBC_MAX_S)
         expected = min(mme.num_sounds, timing.C_EV_MATCH_MNBC)
         self.sounding = Sounding(expected, modem_mac)
         self.window_end = now + window_s

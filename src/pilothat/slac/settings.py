@@ -30,6 +30,9 @@ class SlacSettings:
         says; False lets Qualcomm's demo EV in, which sends AA x 17.
     invents_attenuation: report a constant when the modem measures nothing; without
         it such a modem matches no car.
+    weaker_by_db: the matched EV is asked to transmit so much weaker (CM_AMP_MAP), in
+        steps of 2; 0 asks nothing, which is the rule.
+    max_runs: EVs that are matched side by side.
     """
 
     init_s: float = timing.TT_EVSE_SLAC_INIT_S
@@ -37,7 +40,8 @@ class SlacSettings:
     strict_ids: bool = True
     invents_attenuation: bool = True
     validates: Validates = Validates.WHEN_NEEDED
-    max_runs: int = 5
+    weaker_by_db: int = 0
+    max_runs: int = 8
 
 
 class RunIdStyle(Enum):

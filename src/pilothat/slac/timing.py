@@ -136,6 +136,47 @@ TIMINGS: Mapping[str, Timing] = {
     "TT_matching_repetition": Timing(
         10.0, _S, Who.EV, "how long an EV goes on repeating", "suite, stacks"
     ),
+    "TT_link_status_response": Timing(
+        5.0, _S, Who.EVSE, "a request for the state of the link is answered", "suite"
+    ),
+    "TP_match_leave": Timing(
+        1.0, _S, Who.EVSE, "terminate or unplug until the network is left", "suite"
+    ),
+    "TT_amp_map_exchange": Timing(
+        0.2,
+        _S,
+        Who.BOTH,
+        "link up to CM_AMP_MAP.REQ, and from there to its answer",
+        "suite",
+    ),
+    "T_conn_max_comm": Timing(
+        8.0, _S, Who.EVSE, "plug-in until SLAC is answered", "suite"
+    ),
+    "T_conn_resume": Timing(
+        6.0, _S, Who.EVSE, "wake-up from a pause until the link is usable", "suite"
+    ),
+    "T_step_EF": Timing(
+        4.0, _S, Who.EVSE, "state E or F that resets a car", "suite", (4.0, 8.0)
+    ),
+    "T_step_X1": Timing(
+        3.0, _S, Who.EVSE, "no PWM before another duty, at least", "suite, a C++ stack"
+    ),
+    "wake_X1": Timing(
+        0.75, _S, Who.EVSE, "no PWM after E or F", "a C++ stack: helps older cars"
+    ),
+    "C_sequ_retry": Timing(
+        2, _N, Who.EVSE, "E/F retries when no car asks", "suite, a Python stack"
+    ),
+    "set_key_answer": Timing(
+        1.0, _S, Who.EVSE, "wait for CM_SET_KEY.CNF of our modem", "a C++ stack"
+    ),
+    "EIM_patience": Timing(
+        5.0,
+        _S,
+        Who.EVSE,
+        "authorised (AC) while being matched, until the duty offers the current",
+        "choice: a match takes cars up to 2 s, the link up to 3",
+    ),
     "C_EV_start_atten_char_inds": Timing(
         3, _N, Who.EV, "copies of START", "suite, cars"
     ),
@@ -171,6 +212,13 @@ C_VALD_NB_TOGGLES = int(TIMINGS["C_vald_nb_toggles"].value)
 TT_MATCH_JOIN_S = TIMINGS["TT_match_join"].value
 TT_MATCHING_RATE_S = TIMINGS["TT_matching_rate"].value
 TT_MATCHING_REPETITION_S = TIMINGS["TT_matching_repetition"].value
+TT_AMP_MAP_EXCHANGE_S = TIMINGS["TT_amp_map_exchange"].value
+T_CONN_RESUME_S = TIMINGS["T_conn_resume"].value
+T_STEP_EF_S = TIMINGS["T_step_EF"].value
+T_STEP_X1_S = TIMINGS["T_step_X1"].value
+WAKE_X1_S = TIMINGS["wake_X1"].value
+EIM_PATIENCE_S = TIMINGS["EIM_patience"].value
+C_SEQU_RETRY = int(TIMINGS["C_sequ_retry"].value)
 C_EV_START_ATTEN_CHAR_INDS = int(TIMINGS["C_EV_start_atten_char_inds"].value)
 C_EV_MATCH_MNBC = int(TIMINGS["C_EV_match_MNBC"].value)
 C_EV_MATCH_RETRY = int(TIMINGS["C_EV_match_retry"].value)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from pilothat.pilot.duty import DIGITAL_PCT, FAULT_PCT, STEADY_PCT
+from pilothat.slac.timing import T_STEP_EF_S, T_STEP_X1_S, WAKE_X1_S
 
 
 class Phase(Enum):
@@ -71,15 +72,10 @@ WITH_CAR = (
 POWERED = (_P.SESSION, _P.BASIC)  # where something may be switched on
 WITHOUT_CAR = (_P.STARTING, _P.IDLE)
 
-T_STEP_EF_S = 4.0  # ISO 15118-3: state E or F at least
-T_STEP_X1_S = 3.0  # ISO 15118-3: no PWM before another duty
-T_WAKE_S = 0.75  # a moment of X1 after F, seen to help older cars
-
 PilotSteps = Sequence[tuple[float, float]]
 """Pilot steps before the next match, as (duty %, seconds)."""
 
-WAKE_STEPS: PilotSteps = ((FAULT_PCT, T_STEP_EF_S), (STEADY_PCT, T_WAKE_S))
+WAKE_STEPS: PilotSteps = ((FAULT_PCT, T_STEP_EF_S), (STEADY_PCT, WAKE_X1_S))
 RESET_STEPS: PilotSteps = ((STEADY_PCT, T_STEP_X1_S), *WAKE_STEPS)
-C_SEQU_RETRY = 2  # then the car must be plugged in again
 SETUP_S = 18.0  # V2G_SECC_CommunicationSetup_Performance_Time
 LOOK_S = 1.0  # how often a set-up is looked at that a handshake has prolonged

@@ -8,7 +8,7 @@ from pilothat.frozen import dataclass
 from pilothat.plant import AcRatings, Ratings
 from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import SlacSettings
-from pilothat.station.phases import C_SEQU_RETRY
+from pilothat.slac.timing import C_SEQU_RETRY
 from pilothat.v2g.secc.din import DinSettings
 from pilothat.v2g.secc.iso2_power import Iso2Settings
 

@@ -28,7 +28,11 @@ from tests.unit.slac.bench import (
 from pilothat.homeplug import cm
 from pilothat.homeplug.events import SendMme
 from pilothat.homeplug.field import Mme
+from pilothat.homeplug.frame import Frame, build, parse
+from pilothat.homeplug.qualcomm import LOCAL_MODEM_MAC
+from pilothat.slac.ampmap import weaker
 from pilothat.slac.events import (
+    LinkChanged,
     PilotToggled,
     SlacFailure,
     SlacMatched,
@@ -366,7 +370,7 @@ def test_later_copies_of_start_change_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("time_out", "window_s"), [(1, 0.1), (6, 0.6), (10, 1.0), (11, 0.6), (0xFF, 0.6)]
+    ("time_out", "window_s"), [(1, 0.1), (6, 0.6), (10, 1.0), (11, 1.0), (0xFF, 1.0)]
 )
 def test_the_window_is_what_start_asks_for_within_reason(
     time_out: int, window_s: float
@@ -580,10 +584,10 @@ def test_the_first_match_ends_the_runs_of_the_others() -> None:
 
 def test_the_oldest_run_that_is_not_sounding_makes_room() -> None:
     bench = Bench().reach("start")
-    strangers = [bytes((2, 0, 0, 0, 0, n)) for n in range(5)]
+    strangers = [bytes((2, 0, 0, 0, 0, n)) for n in range(8)]
     for stranger in strangers:
         bench.request(stranger)
-    assert bench.machine.runs == 5
+    assert bench.machine.runs == 8
     bench.sounds()
     bench.wait(0.1)
     assert [r.source_address for r in bench.reports()] == [EV]
@@ -591,7 +595,7 @@ def test_the_oldest_run_that_is_not_sounding_makes_room() -> None:
 
 def test_the_oldest_run_makes_room_when_all_are_sounding() -> None:
     bench = Bench()
-    evs = [bytes((2, 0, 0, 0, 0, n)) for n in range(5)]
+    evs = [bytes((2, 0, 0, 0, 0, n)) for n in range(8)]
     for ev_mac in evs:
         bench.request(ev_mac)
         bench.announce(start_ind(ev_mac=ev_mac))
@@ -607,7 +611,7 @@ def test_a_flood_of_requests_neither_grows_nor_stops_us() -> None:
     for number in range(20_000):
         bench.request(b"\x02\x00" + number.to_bytes(4), number.to_bytes(8))
         bench.now += 0.00001
-    assert bench.machine.runs == 5
+    assert bench.machine.runs == 8
     bench.sounds()
     bench.wait(0.1)
     bench.send(rsp())
@@ -864,8 +868,9 @@ def test_validation_before_the_acknowledgement_is_not_answered() -> None:
 def test_an_amplitude_map_is_confirmed_after_the_match(step: str) -> None:
     bench = Bench().reach(step)
     request = cm.CmAmpMapReq(amlen=917, amdata=bytes(459))
-    assert bench.send(request) == (SendMme(EV, cm.CmAmpMapCnf(result=0)),)
-    assert bench.send(request) == (SendMme(EV, cm.CmAmpMapCnf(result=0)),)
+    done = (SendMme(EV, cm.CmAmpMapCnf(result=0)), SendMme(LOCAL_MODEM_MAC, request))
+    assert bench.send(request) == done
+    assert bench.send(request) == done
 
 
 def test_an_amplitude_map_is_ignored_from_others_when_empty_or_early() -> None:
@@ -874,6 +879,52 @@ def test_an_amplitude_map_is_ignored_from_others_when_empty_or_early() -> None:
     assert Bench().reach("link").send(request, source=OTHER_EV) == ()
     empty = cm.CmAmpMapReq(amlen=0, amdata=b"")
     assert Bench().reach("link").send(empty) == ()
+
+
+WEAKER = SlacSettings(weaker_by_db=7)
+
+
+def test_no_amplitude_map_is_asked_for_by_default() -> None:
+    bench = Bench().reach("link")
+    bench.wait(10)
+    assert not bench.sent(cm.CmAmpMapReq)
+
+
+def test_an_ev_is_asked_three_times_to_transmit_weaker_and_then_no_more() -> None:
+    bench = Bench(WEAKER).reach("link")
+    bench.wait(10)
+    asked = bench.sent(cm.CmAmpMapReq)
+    began = asked[0][0]
+    assert [at - began for at, _ in asked] == pytest.approx([0.0, 0.2, 0.4])
+    assert {mme for _, mme in asked} == {weaker(6)}
+    assert bench.machine.state is State.MATCHED
+    assert bench.machine.deadline is None
+
+
+@pytest.mark.parametrize("result", [0, 1])
+def test_an_answer_ends_the_asking(result: int) -> None:
+    bench = Bench(WEAKER).reach("link")
+    bench.send(cm.CmAmpMapCnf(result=result), source=OTHER_EV)
+    bench.wait(0.25)
+    assert len(bench.sent(cm.CmAmpMapReq)) == 2
+    bench.send(cm.CmAmpMapCnf(result=result))
+    bench.wait(10)
+    assert len(bench.sent(cm.CmAmpMapReq)) == 2
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_an_ev_that_is_gone_is_not_asked(*, is_lost: bool) -> None:
+    bench = Bench(WEAKER).reach("link")
+    event = LinkChanged(up=False) if is_lost else SlacStop()
+    bench.machine.handle(event, bench.now)
+    assert bench.wait(10) == []
+
+
+@pytest.mark.parametrize(("by_db", "octet"), [(2, 0x11), (6, 0x33), (30, 0xFF)])
+def test_every_carrier_is_described(by_db: int, octet: int) -> None:
+    request = weaker(by_db)
+    assert (request.amlen, request.amdata) == (917, bytes((octet,)) * 459)
+    assert parse(build(EV, EVSE, request)) == Frame(EV, EVSE, request)
 
 
 # Every state has a deadline.

@@ -179,6 +179,19 @@ def test_the_car_takes_the_charger_it_is_plugged_into() -> None:
     assert segment.medium.can_talk("evse1", "ev1", segment.now)
 
 
+def test_a_car_that_is_asked_to_transmit_weaker_agrees_at_once() -> None:
+    segment = Segment()
+    charger = segment.charger(1, settings=SlacSettings(weaker_by_db=6))
+    car = segment.car(1)
+    segment.run(2)
+    segment.plug(car)
+    while charger.first(LinkUp) is None:
+        segment.run(0.01)
+    segment.run(0.05)
+    assert charger.charger is not None
+    assert charger.charger.deadline is None  # nothing is said again
+
+
 def test_the_charger_that_was_not_chosen_drops_its_run_after_10_s() -> None:
     segment = Segment()
     segment.charger(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pilothat.plc.modem import ModemSettings
 from pilothat.slac import timing
 from pilothat.slac.timing import TIMINGS, Timing
 
@@ -35,7 +36,16 @@ def test_every_value_is_legal_and_has_a_source(row: Timing) -> None:
         (timing.C_EV_MATCH_MNBC, 10),
         (timing.C_EV_MATCH_RETRY, 2),
         (timing.C_CONN_MAX_MATCH, 3),
+        (timing.TT_AMP_MAP_EXCHANGE_S, 0.2),
+        (timing.T_CONN_RESUME_S, 6.0),
+        (timing.T_STEP_EF_S, 4.0),
+        (timing.T_STEP_X1_S, 3.0),
+        (timing.C_SEQU_RETRY, 2),
     ],
 )
 def test_the_standard_values_are_the_standard_s(constant: float, value: float) -> None:
     assert constant == value
+
+
+def test_the_modem_has_the_time_of_the_table_for_its_answer() -> None:
+    assert ModemSettings().answer_s == TIMINGS["set_key_answer"].value
