@@ -4,15 +4,17 @@
 
 It says ``ready`` and waits for a line before it looks for a station. What its simulated
 controller leaves to hardware is told on standard output, for the test that holds the
-cable, a line each: ``CP C``, ``CP B``, ``contactor closed``, ``contactor open``.
+cable, a line each: ``CP C``, ``CP B``, ``contactor closed``, ``contactor open``. It also
+tells what TLS it speaks. Its certificates: the folder PKI_PATH, see foreign_pki.py.
 """
 
 import asyncio
 import sys
 
-from iso15118.evcc import EVCCHandler
+from iso15118.evcc import EVCCHandler, comm_session_handler
 from iso15118.evcc.controller.simulator import SimEVController
 from iso15118.evcc.evcc_config import load_from_file
+from iso15118.evcc.transport.tcp_client import TCPClient
 from iso15118.shared.exificient_exi_codec import ExificientEXICodec
 from iso15118.shared.settings import load_shared_settings
 
@@ -45,7 +47,19 @@ class Controller(SimEVController):
         return True
 
 
+class Client(TCPClient):
+    """The package's connection, which says what TLS it is under."""
+
+    @staticmethod
+    async def create(*where):
+        client = await TCPClient.create(*where)
+        if tls := client.writer.get_extra_info("ssl_object"):
+            tell(f"TLS {tls.version()} {tls.cipher()[0]}")
+        return client
+
+
 async def main() -> None:
+    comm_session_handler.TCPClient = Client
     interface, path = sys.argv[1:]
     load_shared_settings()
     config = await load_from_file(path)

@@ -1,7 +1,8 @@
 """Another people's car charges at our station: the EVCC of the package iso15118.
 
 It has no SLAC and no pilot: the Open Powerline Toolkit's ``pev`` matches for it, and
-this test holds the cable as the car says.
+this test holds the cable as the car says. Its certificates are those of ``pilothat
+pki``, laid out as it wants them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.net.lab import Lab, Process
+from tests.net.foreign_pki import laid_out
+from tests.net.lab import Lab, Process, until
+from tests.net.test_charge import NEARLY_FULL, assert_well, is_open
+from tests.net.test_tls import opened, pki
 
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.twin.bench import CarElectrics
@@ -27,17 +33,55 @@ FOREIGN = ROOT / ".foreign" / "bin" / "python"
 CAR = Path(__file__).parent / "foreign_ev.py"
 BATTERY_V = 490.0
 LIMIT_S = 45.0
-DC = {"energyTransferMode": "DC_extended", "supportedEnergyServices": ["DC"]}
-CARS: dict[str, dict[str, object]] = {
-    "din": {"supportedProtocols": ["DIN_SPEC_70121"], **DC},
-    "iso2-dc": {"supportedProtocols": ["ISO_15118_2"], **DC},
-    "iso2-ac": {
-        "supportedProtocols": ["ISO_15118_2"],
-        "energyTransferMode": "AC_three_phase_core",
-        "supportedEnergyServices": ["AC"],
-    },
-}
 LOOPS = 10
+SUITE = "TLS TLSv1.2 ECDHE-ECDSA-AES128-SHA256"
+DC = {"energyTransferMode": "DC_extended", "supportedEnergyServices": ["DC"]}
+AC = {"energyTransferMode": "AC_three_phase_core", "supportedEnergyServices": ["AC"]}
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A car and a station.
+
+    protocol, wants: of the car; is_secure: it asks for TLS
+    sections: what stands in the station's settings beside the lab's; pki is known there
+    messages: some that the car must have sent
+    """
+
+    protocol: str = "ISO_15118_2"
+    wants: Mapping[str, object] = field(default_factory=lambda: DC)
+    is_secure: bool = False
+    sections: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[str, ...] = ("CurrentDemandReq",)
+
+    @property
+    def pays(self) -> bool:
+        return "PaymentDetailsReq" in self.messages
+
+
+V2G_TLS = 'tls = "required"\npki = "{pki}"\n'
+AC_POST = {"station": 'outlet = "ac"\nmeter_id = "M1"\n', "ac": "max_a = 16.0\n"}
+PAYS = ("PaymentDetailsReq", "AuthorizationReq")
+MEETINGS = {
+    "din": Meeting("DIN_SPEC_70121"),
+    "iso2-dc": Meeting(),
+    "iso2-ac": Meeting(wants=AC, sections=AC_POST, messages=("ChargingStatusReq",)),
+    "iso2-dc-tls": Meeting(
+        is_secure=True, sections={"v2g": V2G_TLS + "contracts = false\n"}
+    ),
+    "iso2-dc-contract": Meeting(
+        is_secure=True,
+        sections={"v2g": V2G_TLS},
+        messages=(*PAYS, "CurrentDemandReq"),
+    ),
+    "iso2-ac-contract": Meeting(
+        wants=AC,
+        is_secure=True,
+        sections={**AC_POST, "v2g": V2G_TLS + "receipts = true\n"},
+        messages=(*PAYS, "ChargingStatusReq", "MeteringReceiptReq"),
+    ),
+}
+CONTRACT = MEETINGS["iso2-dc-contract"]
 
 
 def needs() -> str:
@@ -46,6 +90,12 @@ def needs() -> str:
         return "the package iso15118 is not installed in .foreign (.ci/run does it)"
     missing = [name for name in ("java", "pev") if shutil.which(name) is None]
     return f"{', '.join(missing)} not installed" if missing else ""
+
+
+@pytest.fixture(autouse=True)
+def _tools() -> None:
+    if missing := needs():
+        pytest.skip(missing)
 
 
 def electrics(car: Process | None) -> CarElectrics:
@@ -79,32 +129,85 @@ def match(lab: Lab) -> Process:
     return lab.start("b", "pev", "pev", "-i", lab.ev, "-p", str(settings))
 
 
-@pytest.mark.parametrize("name", CARS)
-def test_the_car_of_another_project_charges(lab: Lab, name: str) -> None:
-    if missing := needs():
-        pytest.skip(missing)
-    wants = {**CARS[name], "useTls": False, "chargeLoopCycle": LOOPS}
+def settle(lab: Lab, meeting: Meeting) -> None:
+    """Write the settings of the station."""
+    path = lab.folder / "station.toml"
+    text = path.read_text()
+    for name, lines in meeting.sections.items():
+        section, told = f"[{name}]\n", lines.format(pki=lab.folder / "pki")
+        if section in text:
+            text = text.replace(section, section + told)
+        else:
+            text += section + told
+    path.write_text(text)
+
+
+def meet(
+    lab: Lab, meeting: Meeting, certificates: Path, until_it_says: str
+) -> tuple[Process, Process]:
+    """Let the car come, and hold the cable until the station says something."""
     config = lab.folder / "evcc.json"
-    config.write_text(json.dumps(wants))
-    if name.endswith("-ac"):
-        path = lab.folder / "station.toml"
-        path.write_text(path.read_text() + "\n[ac]\nmax_a = 16.0\n")
-        text = path.read_text().replace("[station]\n", '[station]\noutlet = "ac"\n')
-        path.write_text(text)
+    asks = {"supportedProtocols": [meeting.protocol], "useTls": meeting.is_secure}
+    config.write_text(
+        json.dumps({**meeting.wants, **asks, "chargeLoopCycle": LOOPS}),
+    )
     lab.segment()
     station = lab.station()
     with closing(CableEnd(lab.bench)) as cable:
-        car = lab.start("b", "evcc", str(FOREIGN), str(CAR), lab.ev, str(config))
+        car = lab.start(
+            "b", "evcc", "env", f"PKI_PATH={certificates}",
+            str(FOREIGN), str(CAR), lab.ev, str(config),
+        )  # fmt: skip
         car.wait_for("ready", LIMIT_S)
         hold(cable, None, station, "phase matching")
         matcher = match(lab)
         hold(cable, None, station, "phase setup")
         matcher.popen.kill()
         car.send("go")
-        hold(cable, car, station, "phase session")
-        hold(cable, car, station, "phase finished")
+        hold(cable, car, station, until_it_says)
     car.popen.kill()
+    return station, car
+
+
+def assert_the_next_charges(lab: Lab, station: Process) -> None:
+    until(lambda: is_open(lab), 5, "contactor open")
+    until(lambda: station.phase == "idle", LIMIT_S, "idle")
+    pays = ("--tls", "--contract", "--pki", f"{lab.folder}/pki", "--protocols", "iso2")
+    car = lab.car(*pays, *NEARLY_FULL, name="next")
+    assert car.popen.wait(60) == 0, car.text
+    assert_well(station)
+
+
+@pytest.mark.parametrize("name", MEETINGS)
+def test_the_car_of_another_project_charges(lab: Lab, name: str) -> None:
+    meeting = MEETINGS[name]
+    settle(lab, meeting)
+    certificates = laid_out(pki(lab), lab.folder / "theirs")
+    station, car = meet(lab, meeting, certificates, "phase finished")
     assert "fault=" not in station.text, station.text + car.text
     assert "the car ended the session" in station.text, station.text + car.text
-    loop = "ChargingStatusReq" if name.endswith("-ac") else "CurrentDemandReq"
-    assert loop in station.text
+    assert set(opened(lab)) == {meeting.is_secure}
+    assert (SUITE in car.text) is meeting.is_secure, car.text
+    assert ("session emaid=DE1ABC.." in station.text) is meeting.pays
+    missing = [one for one in meeting.messages if f"message {one}" not in station.text]
+    assert missing == []
+    assert is_open(lab)
+
+
+def test_a_contract_below_a_root_that_is_not_trusted_is_refused(lab: Lab) -> None:
+    settle(lab, CONTRACT)
+    foreign = pki(lab, "foreign")
+    certificates = laid_out(pki(lab), lab.folder / "theirs", contract=foreign)
+    refused = "FAILED_CertChainError, no trusted contract root has issued MO Sub 1"
+    station, _ = meet(lab, CONTRACT, certificates, refused)
+    assert "message AuthorizationReq" not in station.text
+    assert_the_next_charges(lab, station)
+
+
+def test_a_car_that_does_not_trust_our_root_ends_the_handshake(lab: Lab) -> None:
+    settle(lab, CONTRACT)
+    pki(lab)
+    certificates = laid_out(pki(lab, "foreign"), lab.folder / "theirs")
+    station, _ = meet(lab, CONTRACT, certificates, "TLS: the peer hung up")
+    assert opened(lab) == []
+    assert_the_next_charges(lab, station)
