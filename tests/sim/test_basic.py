@@ -7,16 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from pilothat.conformance.road import good
+from pilothat.conformance.road import good, steps
+from pilothat.conformance.rows import Row
 from pilothat.conformance.tester import LINK_S, Tester
 from pilothat.guard import Want
+from pilothat.homeplug import frame as wire
+from pilothat.homeplug.cm import CmSlacParmCnf, CmSlacParmReq
 from pilothat.plant import AcRatings
-from pilothat.station.events import Authorised
+from pilothat.station.actions import SendFrame
+from pilothat.station.events import Authorised, FrameIn, StopCause, StopRequested
 from pilothat.station.phases import Phase
 from pilothat.twin.bench import BenchSettings, CarElectrics
 from pilothat.twin.carevents import CarAction, CarEvent, Plug, SetElectrics, Unplug
 from pilothat.twin.circuit import CarPilot
-from pilothat.twin.stage import WorldSettings
+from pilothat.twin.stage import EV, EV_MAC, EVSE, WorldSettings
 from pilothat.twin.world import World
 from pilothat.v2g import sdp
 from pilothat.v2g.messages.sap import AppProtocol, SupportedAppProtocolReq
@@ -24,6 +28,10 @@ from pilothat.v2g.secc.iso2_answers import modes_of
 
 AC = AcRatings(max_a=16.0)
 NOMINAL_PCT = 16.0 / 0.6
+CHARGING = "in the charge loop"  # where the road to a case leads
+CHARGED = Row(
+    id="basic", protocol="ISO15118-2", area="", precondition=CHARGING, mode="AC"
+)
 DRAWN_A = 48.0  # of three phases
 
 
@@ -213,3 +221,156 @@ def test_a_car_may_talk_while_the_duty_offers_current() -> None:
 def test_an_ac_outlet_does_not_serve_din_which_knows_dc_here() -> None:
     assert Place(is_free=True).world.station.talk.protocols == ("iso2",)
     assert "din" in Place(is_free=True, ac=None).world.station.talk.protocols
+
+
+def matched_at_nominal(*, interrupts: bool) -> Tester:
+    """Return a car that charges by the duty and has a link, and a session."""
+    settings = station_settings(is_free=False)
+    station = replace(settings.station, interrupts_on_link_loss=interrupts)
+    tester = Tester(replace(settings, station=station))
+    tester.wait(2.0)
+    allow(tester)
+    for step in steps(CHARGED) or ():
+        step(tester)
+    assert tester.world.station.phase is Phase.SESSION
+    assert is_nominal(tester.duties[-1][1])
+    assert is_closed(tester)
+    return tester
+
+
+def allow(tester: Tester) -> None:
+    tester.world.tell(Authorised(is_granted=True, by="a test"))
+
+
+def is_closed(tester: Tester) -> bool:
+    return tester.world.bench.contactor_is_closed(tester.now)
+
+
+def test_a_lost_link_ends_the_session_and_not_the_charge_by_the_duty() -> None:
+    tester = matched_at_nominal(interrupts=False)
+    told = len(tester.duties)
+    old_nmk = tester.world.medium.modem(EVSE).nmk
+    tester.world.medium.cut(EV)
+    tester.wait(30.0)
+    assert tester.world.station.phase is Phase.BASIC
+    assert len(tester.duties) == told
+    assert is_closed(tester)
+    assert tester.probe.connection is None
+    assert tester.world.medium.modem(EVSE).nmk != old_nmk
+    tester.world.medium.mend(EV)
+    assert asked(tester) == 1  # SLAC goes on, with a new key
+    tester.pilot(CarPilot.B)
+    tester.wait(1.0)
+    assert not is_closed(tester)
+    assert tester.world.invariants.violations == []
+
+
+def test_a_lost_link_ends_it_all_where_the_owner_wants_so() -> None:
+    tester = matched_at_nominal(interrupts=True)
+    tester.world.medium.cut(EV)
+    tester.wait(5.0)
+    assert not is_closed(tester)
+    assert tester.duties[-1][1] == 100.0
+    tester.wait(10.0)
+    assert [duty for _, duty in tester.duties[-3:]][:2] == [0.0, 100.0]
+    assert is_nominal(tester.duties[-1][1])
+    assert tester.world.station.phase is Phase.BASIC
+
+
+def asked(tester: Tester) -> int:
+    """Ask once to be matched; return how often the station has answered."""
+    answers: list[object] = []
+
+    def watch(_: float, __: object, actions: Sequence[object]) -> None:
+        frames = (wire.parse(a.frame) for a in actions if isinstance(a, SendFrame))
+        answers.extend(f for f in frames if f and isinstance(f.mme, CmSlacParmCnf))
+
+    tester.world.watchers.append(watch)
+    req = CmSlacParmReq(run_id=bytes(8))
+    raw = wire.build(wire.BROADCAST_MAC, EV_MAC, req)
+    tester.world.tell(FrameIn(raw))
+    tester.world.watchers.remove(watch)
+    return len(answers)
+
+
+def test_slac_is_answered_as_long_as_the_duty_offers_current() -> None:
+    tester = Tester(station_settings(is_free=False))
+    tester.wait(2.0)
+    allow(tester)
+    tester.world.drive(Plug())
+    tester.world.medium.cut(EV)
+    tester.wait(600.0)
+    assert tester.world.station.phase is Phase.BASIC
+    assert asked(tester) == 1
+
+
+def test_a_car_that_is_being_matched_when_it_is_authorised_comes_to_its_session() -> (
+    None
+):
+    tester = Tester(station_settings(is_free=False))
+    tester.wait(2.0)
+    tester.plug()
+    assert tester.until(lambda: tester.world.station.line.is_matching, LINK_S)
+    allow(tester)
+    assert tester.until(lambda: tester.world.station.phase is Phase.SETUP, LINK_S)
+    tester.wait(10.0)
+    assert tester.duties[-1][1] == 5.0
+    assert tester.world.station.phase is Phase.SETUP
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 3.0])
+def test_a_car_that_is_not_matched_in_time_is_offered_current(
+    patience_s: float,
+) -> None:
+    settings = station_settings(is_free=False)
+    station = replace(settings.station, patience_s=patience_s)
+    tester = Tester(replace(settings, station=station))
+    tester.wait(2.0)
+    tester.plug()
+    line = tester.world.station.line
+    assert tester.until(lambda: line.slac_state == "wait_link", LINK_S)
+    tester.world.medium.cut(EV)
+    allow(tester)
+    began = tester.now
+    tester.wait(20.0)
+    (at, steady), (on_at, nominal) = tester.duties[-2:]
+    assert (at - began, steady) == pytest.approx((patience_s, 100.0))
+    assert on_at - at >= 3.0
+    assert is_nominal(nominal)
+    assert tester.world.station.phase is Phase.BASIC
+
+
+@pytest.mark.parametrize("waited_s", [5.0, 130.0, 400.0])
+def test_authorisation_comes_never_too_late(waited_s: float) -> None:
+    place = Place(is_free=False)
+    place.show(CarPilot.B, waited_s)
+    place.authorise()
+    place.wait(10.0)
+    assert place.phase is Phase.BASIC
+    assert is_nominal(place.duties[-1])
+
+
+def test_authorisation_at_a_dc_outlet_gives_a_car_that_was_given_up_another_try() -> (
+    None
+):
+    place = Place(is_free=False, ac=None)
+    place.show(CarPilot.B, 400.0)
+    assert place.duties[-1] == 100.0
+    place.authorise()
+    place.wait(10.0)
+    assert place.duties[-1] == 5.0
+    place.wait(400.0)
+    assert place.duties[-1] == 100.0
+    assert place.phase is Phase.FINISHED
+
+
+def test_authorisation_after_a_charge_begins_no_other_one() -> None:
+    place = Place(is_free=True)
+    place.show(CarPilot.B, 60.0)
+    assert is_nominal(place.duties[-1])
+    place.world.tell(StopRequested(StopCause.USER))
+    place.wait(10.0)
+    place.authorise()
+    place.wait(10.0)
+    assert place.phase is Phase.FINISHED
+    assert place.duties[-1] == 100.0

@@ -139,10 +139,26 @@ def test_a_car_whose_modem_does_not_come_back_is_matched_anew() -> None:
     tester = paused("DC")
     tester.world.medium.cut(EV)
     toggle(tester)
+    woken_at = tester.now
     tester.wait(40.0)
-    assert 0.0 in [duty for at, duty in tester.duties if at > 10.0]
+    later = [(round(at - woken_at), duty) for at, duty in tester.duties if at > 10.0]
+    steady_at, fault_at, again_at = 6, 9, 13  # T_conn_resume, then T_step_X1, T_step_EF
+    assert later[-4:-1] == [(steady_at, 100.0), (fault_at, 0.0), (again_at, 100.0)]
     assert tester.world.station.phase is Phase.MATCHING
     assert tester.world.invariants.violations == []
+
+
+def test_a_car_whose_modem_joins_late_has_its_set_up_time_from_then_on() -> None:
+    tester = paused("DC")
+    tester.world.medium.cut(EV)
+    tester.wait(30.0)  # so that the link is seen to be lost
+    toggle(tester)
+    tester.wait(4.0)
+    tester.world.medium.mend(EV)
+    tester.wait(12.0)
+    come_back(tester)
+    answer = good(tester, "SessionSetupReq")
+    assert answer.code == "OK_OldSessionJoined"
 
 
 def test_a_pause_inside_the_loop_is_out_of_turn() -> None:

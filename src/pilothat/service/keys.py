@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pilothat.frozen import dataclass
+from pilothat.slac.timing import EIM_PATIENCE_S
 
 Value = str | int | float | bool
 
@@ -107,6 +108,24 @@ KEYS: Sequence[Key] = (
     Key("ac", "nominal_v", float, 230.0, "mains, phase to neutral", 100.0, 300.0, "V"),
     Key("ac", "max_a", float, 16.0, "rated current of each phase", 6.0, 80.0, "A"),
     Key("ac", "phases", int, 3, "phases of the outlet", 1, 3),
+    Key(
+        "ac",
+        "patience_s",
+        float,
+        EIM_PATIENCE_S,
+        "a car that is authorised while it is being matched has so long for it; then "
+        "the duty offers the current",
+        0.0,
+        60.0,
+        "s",
+    ),
+    Key(
+        "ac",
+        "interrupt_on_link_loss",
+        bool,
+        default=False,
+        why="a lost powerline link ends charging by the duty too, not only the session",
+    ),
     Key("limits", "max_v", float, 500.0, "rated voltage", 150.0, 1000.0, "V"),
     Key("limits", "min_v", float, 150.0, "lowest voltage", 0.0, 1000.0, "V"),
     Key("limits", "max_a", float, 125.0, "rated current", 1.0, 500.0, "A"),

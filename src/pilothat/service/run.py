@@ -132,6 +132,8 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
         has_ventilation=settings.flag("pilot.ventilation"),
         is_free=settings.text("station.authorisation") == "free",
         retries=int(settings.number("slac.retries")),
+        patience_s=settings.number("ac.patience_s"),
+        interrupts_on_link_loss=settings.flag("ac.interrupt_on_link_loss"),
     )
 
 

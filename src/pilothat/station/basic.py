@@ -2,7 +2,11 @@
 
 A car that does not talk, or cannot be matched, is offered the current by the duty once
 somebody has authorised it. SLAC is answered meanwhile, and a session may begin; the
-duty stays as it is then, because a car that charges must not lose it.
+duty stays as it is then, because a car that charges must not lose it. For the same
+reason a lost link ends the session only, unless the owner wants otherwise.
+
+How 5 % becomes the current (ISO 15118-3): through F while no car has asked to match,
+through X1 once one has. A car that is being matched gets some seconds to end it.
 """
 
 from __future__ import annotations
@@ -12,20 +16,25 @@ from pilothat.pilot.levels import PilotState
 from pilothat.plant import Energise, RampDown, Wish
 from pilothat.station.phases import DUTY_PCT, Phase
 from pilothat.station.settings import StationSettings
+from pilothat.station.stopping import StopReason
 
 _VENTILATED = (PilotState.D1, PilotState.D2)
 _KEPT = (Phase.BASIC, Phase.SESSION)
-UNHEARD = "wait_parm"  # SLAC: no car has asked yet
+_UNHEARD = "wait_parm"  # SLAC: no car has asked yet
 
 
 class Basic:
     """Whether the duty offers a current.
 
     is_wanted: high-level communication did not come about with this car
+    until: authorised while it was being matched, a car has time for it until then
     """
 
     def __init__(self, settings: StationSettings) -> None:
         self.is_wanted = False
+        self.until: float | None = None
+        self._patience_s = settings.patience_s
+        self._is_interrupted = settings.interrupts_on_link_loss
         self._ac = settings.ac
         self._is_free = settings.is_free
         self._has_ventilation = settings.has_ventilation
@@ -39,15 +48,41 @@ class Basic:
         is_early = is_authorised is True and not self._is_free
         return self._ac is not None and (is_early or self.is_wanted)
 
-    def follows(self, phase: Phase, slac: str) -> bool:
-        """Tell whether to change to it: 5 % is on, and no car has asked to match."""
-        is_unheard = phase is Phase.MATCHING and slac == UNHEARD
-        self.is_wanted |= is_unheard
-        return self._ac is not None and is_unheard
+    def forget(self) -> None:
+        """Forget the car: it was unplugged."""
+        self.is_wanted = False
+
+    def want(self) -> None:
+        """Take that this car gets the current by the duty, or none."""
+        self.is_wanted = self._ac is not None
+
+    def granted(self, phase: Phase, slac: str, now: float) -> StopReason | None:
+        """Take an authorisation; return why 5 % ends at once."""
+        if self._ac is None or phase is not Phase.MATCHING:
+            return None
+        if slac != _UNHEARD:
+            self.until = now + self._patience_s
+            return None
+        self.is_wanted = True
+        return StopReason.NOT_MATCHED
+
+    def is_impatient(self, now: float, *, is_matching: bool) -> bool:
+        """Tell, once, that the time of an authorised car to be matched is over."""
+        if self.until is None or (is_matching and now < self.until):
+            return False
+        self.until, self.is_wanted = None, True
+        return True
+
+    @property
+    def outlasts_link(self) -> bool:
+        """Whether a car that loses its link may charge on."""
+        return self._is_on and not self._is_interrupted
 
     def enter(self, phase: Phase) -> float | None:
         """Take a new phase; return its duty, None where it stays as it is."""
         self._is_on = phase is Phase.BASIC or (self._is_on and phase in _KEPT)
+        if phase is not Phase.MATCHING:
+            self.until = None
         if self._is_on and self._ac is not None:
             return duty_for(self._ac.max_a)
         return DUTY_PCT.get(phase)

@@ -32,10 +32,10 @@ _P = Phase
 FOLLOWS: Mapping[Phase, tuple[Phase, ...]] = {
     _P.STARTING: (_P.IDLE, _P.MATCHING, _P.BASIC, _P.STOPPING),
     _P.IDLE: (_P.STARTING, _P.MATCHING, _P.BASIC, _P.STOPPING),
-    _P.BASIC: (_P.SESSION, _P.STOPPING),
+    _P.BASIC: (_P.BASIC, _P.SESSION, _P.STOPPING),
     _P.MATCHING: (_P.SETUP, _P.STOPPING),
-    _P.SETUP: (_P.SESSION, _P.STOPPING),
-    _P.SESSION: (_P.STOPPING,),
+    _P.SETUP: (_P.SETUP, _P.SESSION, _P.STOPPING),
+    _P.SESSION: (_P.BASIC, _P.STOPPING),
     _P.STOPPING: (
         _P.STARTING,
         _P.IDLE,
@@ -70,12 +70,14 @@ WITH_CAR = (
     _P.PAUSED,
 )
 POWERED = (_P.SESSION, _P.BASIC)  # where something may be switched on
+LINKED = (_P.SETUP, _P.SESSION, _P.BASIC)  # where a link may be lost
 WITHOUT_CAR = (_P.STARTING, _P.IDLE)
 
 PilotSteps = Sequence[tuple[float, float]]
 """Pilot steps before the next match, as (duty %, seconds)."""
 
 WAKE_STEPS: PilotSteps = ((FAULT_PCT, T_STEP_EF_S), (STEADY_PCT, WAKE_X1_S))
-RESET_STEPS: PilotSteps = ((STEADY_PCT, T_STEP_X1_S), *WAKE_STEPS)
+X1_STEPS: PilotSteps = ((STEADY_PCT, T_STEP_X1_S),)
+RESET_STEPS: PilotSteps = (*X1_STEPS, *WAKE_STEPS)
 SETUP_S = 18.0  # V2G_SECC_CommunicationSetup_Performance_Time
 LOOK_S = 1.0  # how often a set-up is looked at that a handshake has prolonged

@@ -92,6 +92,8 @@ class Powerline:
         self._modem = Modem(host_mac, modem, entropy)
         self._key: KeyConfirmed | None = None
         self._is_key_used = False
+        self._is_awaited = False  # cars are answered as soon as there is a key
+        self._is_endless = False  # and on and on
 
     @property
     def deadline(self) -> float | None:
@@ -102,6 +104,12 @@ class Powerline:
     def slac_state(self) -> str:
         """How far matching has come, for a display."""
         return self._slac.state.name.lower()
+
+    @property
+    def is_matching(self) -> bool:
+        """Whether a car is on its way, or has got its key."""
+        is_matched = self._slac.state in (State.WAIT_LINK, State.MATCHED)
+        return is_matched or self._slac.runs > 0
 
     def handle(self, raw: bytes, now: float) -> Sequence[LineAction]:
         """Take an Ethernet frame; anything malformed or foreign is ignored."""
@@ -126,8 +134,12 @@ class Powerline:
         nmk = self._entropy(NMK_BYTES)
         return self._of_modem(self._modem.handle(SetKey(nid_of(nmk), nmk), now), now)
 
-    def match(self, now: float) -> Sequence[LineAction]:
-        """Answer cars: CP is in B, C or D and 5 % is on."""
+    def match(self, now: float, *, is_endless: bool) -> Sequence[LineAction]:
+        """Answer cars: CP is in B, C or D and PWM is on.
+
+        is_endless: whoever fails may try again, and ``NotMatched`` is never told.
+        """
+        self._is_awaited, self._is_endless = self._key is None, is_endless
         if self._key is None:
             return ()
         start = SlacStart(
@@ -137,6 +149,7 @@ class Powerline:
 
     def leave(self, now: float) -> Sequence[LineAction]:
         """Stop answering; a key that a car has got must not be used again."""
+        self._is_awaited = False
         actions = [
             Listen(on=False),
             *self._of_slac(self._slac.handle(SlacStop(), now), now),
@@ -144,14 +157,20 @@ class Powerline:
         ]
         return (*actions, *self.renew_key(now)) if self._is_key_used else actions
 
+    def rematch(self, now: float) -> Sequence[LineAction]:
+        """Leave the network if there is one, and go on answering cars."""
+        return (*self.leave(now), *self.match(now, is_endless=True))
+
+    def resume(self, now: float) -> Sequence[LineAction]:
+        """Watch for the link of a car that has slept: it is told when it is there."""
+        return self._of_modem(self._modem.handle(WatchLink(fast=True), now), now)
+
     def saw_toggle(self, *, wants_energy: bool, now: float) -> None:
         """Take a change of the pilot between B and C: an EV may prove itself so."""
         self._slac.handle(PilotToggled(wants_energy), now)
 
     def heard_car(self, now: float) -> Sequence[LineAction]:
         """Take an IPv6 packet of the car as proof of the link."""
-        if self._slac.state is not State.WAIT_LINK:
-            return ()
         return self._of_modem(self._modem.handle(LinkSeen(), now), now)
 
     def _of_modem(
@@ -165,6 +184,8 @@ class Powerline:
                 case KeyConfirmed():
                     self._key, self.is_ready = action, True
                     done.append(LineReady())
+                    if self._is_awaited:
+                        done += self.match(now, is_endless=self._is_endless)
                 case LinkUp():
                     done += self._of_slac(
                         self._slac.handle(LinkChanged(up=True), now), now
@@ -191,6 +212,8 @@ class Powerline:
                     watch = self._modem.handle(WatchLink(fast=True), now)
                     note = Publish(Topic.SLAC, f"matched {mac_text(ev_mac)}")
                     done += (Listen(on=True), note, *self._of_modem(watch, now))
+                case SlacFailed() if self._is_endless:
+                    done += self.rematch(now)
                 case SlacFailed(reason):
                     done.append(NotMatched(reason.value))
                 case SlacProgress():

@@ -18,11 +18,14 @@ class Retries:
         """Whether this car has had no other try."""
         return self._used == 0
 
-    def take(self, steps: PilotSteps) -> bool:
-        """Begin with the steps to another try; False when none is left."""
-        if self._used >= self._allowed:
+    def take(self, steps: PilotSteps, *, counts: bool = True) -> bool:
+        """Begin with the steps to another try; False when none is left.
+
+        counts: False leads to something else than another try to match.
+        """
+        if counts and self._used >= self._allowed:
             return False
-        self._used += 1
+        self._used += counts
         self._steps = steps
         return True
 

@@ -8,7 +8,7 @@ from pilothat.frozen import dataclass
 from pilothat.plant import AcRatings, Ratings
 from pilothat.plc.modem import ModemSettings
 from pilothat.slac.settings import SlacSettings
-from pilothat.slac.timing import C_SEQU_RETRY
+from pilothat.slac.timing import C_SEQU_RETRY, EIM_PATIENCE_S
 from pilothat.v2g.secc.din import DinSettings
 from pilothat.v2g.secc.iso2_power import Iso2Settings
 
@@ -58,6 +58,9 @@ class StationSettings:
     contracts: Plug & Charge on connections under TLS; None: not offered
     is_free: every car is authorised at once
     retries: matches tried before a car must be plugged in again
+    patience_s: AC: time for the matching of a car that is authorised meanwhile; then
+        the duty offers the current
+    interrupts_on_link_loss: AC: a lost link ends charging by the duty too
     """
 
     host_mac: bytes
@@ -72,3 +75,5 @@ class StationSettings:
     contracts: ContractSettings | None = None
     is_free: bool = True
     retries: int = C_SEQU_RETRY
+    patience_s: float = EIM_PATIENCE_S
+    interrupts_on_link_loss: bool = False

@@ -17,21 +17,12 @@ from pilothat.pilot.levels import PilotState
 from pilothat.plant import CheckCable, Cut, ForPower, Wish
 from pilothat.power import path as power
 from pilothat.power.acpath import AcPath
-from pilothat.station import events
+from pilothat.slac.timing import T_CONN_RESUME_S
+from pilothat.station import events, phases
 from pilothat.station import powerline as line
 from pilothat.station.actions import Action, Raise, Topic
-from pilothat.station.basic import Basic
 from pilothat.station.outputs import Outputs
-from pilothat.station.phases import (
-    FOLLOWS,
-    LOOK_S,
-    POWERED,
-    SETUP_S,
-    WITH_CAR,
-    WITHOUT_CAR,
-    Phase,
-)
-from pilothat.station.retries import Retries
+from pilothat.station.phases import Phase
 from pilothat.station.seen import plant_state, stop_view
 from pilothat.station.serving import served
 from pilothat.station.settings import StationSettings
@@ -40,7 +31,6 @@ from pilothat.station.stopping import (
     ANNOUNCE,
     BY_ENDING,
     DUTIES_PCT,
-    PLANS,
     WISHES,
     Effect,
     Stopper,
@@ -48,6 +38,7 @@ from pilothat.station.stopping import (
 )
 from pilothat.station.talk import Heard, Hung, Talk, TalkAction
 from pilothat.station.transaction import Transaction, said
+from pilothat.station.visit import Visit
 from pilothat.v2g.plant import Learned, PlantState, SessionOver
 
 
@@ -67,12 +58,10 @@ class Station:
         self.stopper = Stopper()
         self.transaction = Transaction(0.0)
         self._settings = settings
-        self._is_authorised: bool | None = settings.is_free or None
+        self.visit = Visit(settings)
         self._is_going = False
         self._cause: Fault | None = None  # of the stop for a fault
-        self._retries = Retries(settings.retries)
         self._until: float | None = None
-        self._basic = Basic(settings)
         self._out = Outputs()
 
     @property
@@ -80,6 +69,7 @@ class Station:
         """Time of the next decision."""
         return earliest(
             self._until,
+            self.visit.basic.until,
             self.line.deadline,
             self.talk.deadline,
             self.path.deadline,
@@ -130,7 +120,9 @@ class Station:
         if is_due(self._until, now):
             self._until = None
             if self.phase is Phase.SETUP and self.talk.session:
-                self._until = now + LOOK_S  # from the handshake on its own timer runs
+                self._until = (
+                    now + phases.LOOK_S
+                )  # from the handshake on its own timer runs
             elif self.phase is Phase.SETUP:
                 self._stop(StopReason.SETUP_TIMEOUT, now)
             elif self.phase is Phase.RETRY:
@@ -153,7 +145,7 @@ class Station:
     def _judge(self, was: PilotState, now: float) -> None:
         """Take what the pilot means for a charge."""
         if self.phase is Phase.BASIC:
-            self._wish(self._basic.wish(self.pilot.state), now)
+            self._wish(self.visit.basic.wish(self.pilot.state), now)
         state, ventilated = self.pilot.state, self._settings.has_ventilation
         verdict = judge_pilot(was, state, self.path.phase, has_ventilation=ventilated)
         if isinstance(verdict, Fault):
@@ -164,9 +156,8 @@ class Station:
             self._stop(verdict, now)
 
     def _unplugged(self, now: float) -> None:
-        self._retries.renew()
-        self._basic.is_wanted = False
-        if self.phase in WITH_CAR:
+        self.visit.unplugged()
+        if self.phase in phases.WITH_CAR:
             self._stop(StopReason.UNPLUGGED, now)
         elif self.phase is Phase.FINISHED:
             self._rest()
@@ -180,7 +171,7 @@ class Station:
             closed = fact.is_contactor_closed
             self._of_path(self.path.handle(power.ContactorIs(closed), now), now)
             if self.phase is Phase.BASIC:  # the car may have asked while it opened
-                self._wish(self._basic.wish(self.pilot.state), now)
+                self._wish(self.visit.basic.wish(self.pilot.state), now)
 
     def _network(self, fact: events.NetworkFact, now: float) -> None:
         was, self.talk.network = self.talk.network, fact
@@ -190,18 +181,18 @@ class Station:
     def _operator(self, event: events.Command, now: float) -> None:
         match event:
             case events.Authorised(is_granted):
-                self._is_authorised = is_granted
+                self.visit.is_authorised = is_granted
                 slac = self.line.slac_state
-                if is_granted and self._basic.follows(self.phase, slac):
-                    self._stop(StopReason.NOT_MATCHED, now)
+                if why := self.visit.granted(self.phase, slac, now):
+                    self._stop(why, now)
             case events.WakeUp():
                 self._wake(now)
             case events.FaultCleared(fault):
                 self._clear(fault)
             case events.StopRequested(cause):
                 self._is_going = self._is_going or cause is events.StopCause.SHUTDOWN
-                if self.phase in WITH_CAR:
-                    self._retries.give_up()
+                if self.phase in phases.WITH_CAR:
+                    self.visit.retries.give_up()
                     self._stop(StopReason[cause.name], now)
 
     # --- what the parts want
@@ -216,13 +207,13 @@ class Station:
     def _of_line(self, actions: Iterable[line.LineAction], now: float) -> None:
         for action in actions:
             match action:
-                case line.LineUp() if self.phase is Phase.MATCHING:
-                    self._enter(Phase.SETUP, now + SETUP_S)
-                case line.LineDown() if self.phase in (Phase.SETUP, Phase.SESSION):
-                    self._stop(StopReason.LINK_LOST, now)
+                case line.LineUp() if self.phase in (Phase.MATCHING, Phase.SETUP):
+                    self._enter(Phase.SETUP, now + phases.SETUP_S)
+                case line.LineDown() if self.phase in phases.LINKED:
+                    self._link_lost(now)
                 case line.NotMatched(why) if self.phase is Phase.MATCHING:
                     self._out.publish(Topic.SLAC, why)
-                    self._basic.is_wanted |= self._is_authorised is True
+                    self.visit.failed()
                     self._stop(StopReason.NOT_MATCHED, now)
                 case line.LineReady():
                     self._clear(Fault.MODEM)
@@ -233,6 +224,15 @@ class Station:
                     pass  # of a car that is not waited for
                 case _:
                     self._out.add(action)
+
+    def _link_lost(self, now: float) -> None:
+        if not self.visit.basic.outlasts_link:
+            self._stop(StopReason.LINK_LOST, now)
+            return
+        self._out.extend(self.talk.close())
+        self._enter(Phase.BASIC, None)
+        self._of_line(self.line.rematch(now), now)
+        self._judge(self.pilot.state, now)
 
     def _of_talk(self, actions: Iterable[TalkAction], now: float) -> None:
         for action in actions:
@@ -257,7 +257,7 @@ class Station:
 
     def _wish(self, wish: Wish, now: float) -> None:
         is_for_power = isinstance(wish, ForPower)
-        is_allowed = self.phase in POWERED or self.stopper.step is ANNOUNCE
+        is_allowed = self.phase in phases.POWERED or self.stopper.step is ANNOUNCE
         if is_for_power and not is_allowed:
             return
         self._of_path(self.path.handle(wish, now), now)
@@ -305,20 +305,17 @@ class Station:
         while effects := self.stopper.handle(stop_view(*seen, self.guard), now):
             for effect in effects:
                 self._effect(effect, now)
-        retry = PLANS[self.stopper.reason].retry if self.stopper.reason else ()
+        reason = self.stopper.reason
         then = self.stopper.finish()
-        if then is None:
+        if reason is None or then is None:
             return
         if self.faults.lasting:
             self._enter(Phase.OUT_OF_SERVICE, None)
         elif then is Phase.IDLE:
             self._rest()
-        elif then is Phase.PAUSED:
-            self._enter(Phase.PAUSED, None)
-        elif then is Phase.RETRY and self._retries.take(retry):
-            self._enter(Phase.RETRY, now)
         else:
-            self._enter(Phase.FINISHED, None)
+            then = self.visit.after(reason, then)
+            self._enter(then, now if then is Phase.RETRY else None)
 
     def _effect(self, effect: Effect, now: float) -> None:
         if effect in WISHES:
@@ -339,9 +336,11 @@ class Station:
             is_waiting = self.phase in (Phase.SETUP, Phase.BASIC)
             if is_waiting and self.talk.is_established:
                 self._enter(Phase.SESSION, None)
+        if self.visit.basic.is_impatient(now, is_matching=self.line.is_matching):
+            self._stop(StopReason.AUTHORISED, now)
         if self.stopper.reason is not None:
             self._walk(now)
-        if self.phase in WITHOUT_CAR:
+        if self.phase in phases.WITHOUT_CAR:
             self._await_car(now)
         return self._out.drain()
 
@@ -350,12 +349,12 @@ class Station:
             if self.phase is Phase.IDLE:
                 self._enter(Phase.STARTING, None)
         elif self.pilot.state.is_plugged:
-            if self._retries.is_first_try:
+            if self.visit.retries.is_first_try:
                 self.transaction = Transaction(now)
             self.path.forget()
-            is_basic = self._basic.is_offered(self._is_authorised)
-            self._enter(Phase.BASIC if is_basic else Phase.MATCHING, None)
-            self._of_line(self.line.match(now), now)
+            self._enter(self.visit.first_phase(), None)
+            is_basic = self.phase is Phase.BASIC
+            self._of_line(self.line.match(now, is_endless=is_basic), now)
             self._judge(self.pilot.state, now)
         elif self.phase is Phase.STARTING:
             self._enter(Phase.IDLE, None)
@@ -364,10 +363,11 @@ class Station:
         """Offer a car that pauses to go on."""
         if self.phase is Phase.PAUSED:
             self.path.forget()
-            self._enter(Phase.SETUP, now + SETUP_S)
+            self._enter(Phase.SETUP, now + T_CONN_RESUME_S)
+            self._of_line(self.line.resume(now), now)
 
     def _next_pilot_step(self, now: float) -> None:
-        step = self._retries.next_step()
+        step = self.visit.retries.next_step()
         if step is None:
             self._enter(Phase.FINISHED if self._is_going else Phase.STARTING, None)
             return
@@ -379,16 +379,16 @@ class Station:
         """Forget the last car."""
         self.faults.forget_car()
         self.path.forget()
-        self._is_authorised = self._settings.is_free or None
+        self.visit.rest()
         self.talk.paused_id = b""
         self._enter(Phase.STARTING, None)
 
     def _enter(self, phase: Phase, until: float | None) -> None:
-        if phase not in FOLLOWS[self.phase]:
+        if phase not in phases.FOLLOWS[self.phase]:
             raise AssertionError(f"{self.phase} cannot be followed by {phase}")
         self.phase, self._until = phase, until
         self.talk.is_open = phase in (Phase.SETUP, Phase.BASIC)
-        duty_pct = self._basic.enter(phase)
+        duty_pct = self.visit.enter(phase)
         if duty_pct is not None:
             self._out.drive(duty_pct)
         self._out.publish(Topic.PHASE, phase.value)
@@ -396,5 +396,5 @@ class Station:
     def _plant_state(self) -> PlantState:
         reason, wh = self.stopper.reason, self.transaction.energy_wh
         fault = self._cause if reason is StopReason.FAULT else None
-        standing = (self._is_authorised, reason is not None, fault)
+        standing = (self.visit.is_authorised, reason is not None, fault)
         return plant_state(self._settings, self.path, self.pilot.state, standing, wh)

@@ -15,7 +15,13 @@ from pilothat.frozen import dataclass
 from pilothat.machine import is_due
 from pilothat.pilot.duty import FAULT_PCT, STEADY_PCT
 from pilothat.plant import Cut, PathPhase, RampDown, Wish
-from pilothat.station.phases import RESET_STEPS, WAKE_STEPS, Phase, PilotSteps
+from pilothat.station.phases import (
+    RESET_STEPS,
+    WAKE_STEPS,
+    X1_STEPS,
+    Phase,
+    PilotSteps,
+)
 from pilothat.v2g.plant import Ending
 
 
@@ -124,6 +130,7 @@ class StopReason(Enum):
     CONNECTION_LOST = "the connection was lost"
     LINK_LOST = "the powerline link was lost"
     NOT_MATCHED = "the car could not be matched"
+    AUTHORISED = "authorised: another road is taken"
     FAULT = "a fault came up"
     UNPLUGGED = "the car was unplugged"
 
@@ -150,6 +157,7 @@ PLANS: Mapping[StopReason, Plan] = {
     StopReason.CONNECTION_LOST: Plan(_BROKEN, Phase.RETRY, 2),
     StopReason.LINK_LOST: Plan(_BROKEN, Phase.RETRY, 2),
     StopReason.NOT_MATCHED: Plan((PILOT_FAULT, LEAVE), Phase.RETRY, 2, WAKE_STEPS),
+    StopReason.AUTHORISED: Plan((PILOT_OFF, LEAVE), Phase.RETRY, 2, X1_STEPS),
     StopReason.FAULT: Plan(
         (
             CUT,

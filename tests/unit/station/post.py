@@ -102,7 +102,7 @@ class ScriptedLine(Powerline):
         self.is_ready = True
         return (LineReady(),)
 
-    def match(self, now: float) -> Sequence[LineAction]:
+    def match(self, now: float, *, is_endless: bool) -> Sequence[LineAction]:
         self.told.append("match")
         return ()
 

@@ -391,7 +391,7 @@ def test_second_try_knows_nothing_of_the_first_but_who_allowed_it() -> None:
     assert post.phase is P.MATCHING
     assert verdicts == [Isolation.VALID, Isolation.INVALID]
     assert post.station.path.ev.max_v > 1e9
-    assert post.station._is_authorised is True
+    assert post.station.visit.is_authorised is True
 
 
 def test_next_car_needs_its_own_authorisation() -> None:
@@ -400,7 +400,7 @@ def test_next_car_needs_its_own_authorisation() -> None:
     post.pilot("A")
     post.later(6.0)
     assert post.phase is P.IDLE
-    assert post.station._is_authorised is None
+    assert post.station.visit.is_authorised is None
 
 
 # --- stops

@@ -1,0 +1,72 @@
+"""The car that is here: whether it may charge, and by which road it comes to it."""
+
+from __future__ import annotations
+
+from pilothat.station.basic import Basic
+from pilothat.station.phases import Phase
+from pilothat.station.retries import Retries
+from pilothat.station.settings import StationSettings
+from pilothat.station.stopping import PLANS, StopReason
+
+
+class Visit:
+    """One car after the other, from plugging in to unplugging.
+
+    is_authorised: None while nobody has decided
+    is_unmatched: it could not be matched; the next authorisation is another try
+    """
+
+    def __init__(self, settings: StationSettings) -> None:
+        self.is_authorised: bool | None = settings.is_free or None
+        self.is_unmatched = False
+        self.basic = Basic(settings)
+        self.retries = Retries(settings.retries)
+        self._is_free = settings.is_free
+
+    def rest(self) -> None:
+        """Forget the last car: another one may come."""
+        self.is_authorised = self._is_free or None
+
+    def unplugged(self) -> None:
+        """Take that the car is gone."""
+        self.is_unmatched = False
+        self.retries.renew()
+        self.basic.forget()
+
+    def first_phase(self) -> Phase:
+        """Return where a car begins, the first time or again."""
+        is_basic = self.basic.is_offered(self.is_authorised)
+        return Phase.BASIC if is_basic else Phase.MATCHING
+
+    def enter(self, phase: Phase) -> float | None:
+        """Take a new phase; return its duty, None where it stays as it is."""
+        self.is_unmatched &= phase not in (Phase.SETUP, Phase.BASIC)
+        return self.basic.enter(phase)
+
+    def failed(self) -> None:
+        """Take that the car could not be matched."""
+        self.is_unmatched = True
+        if self.is_authorised:
+            self.basic.want()
+
+    def granted(self, phase: Phase, slac: str, now: float) -> StopReason | None:
+        """Take what somebody has decided; return why all begins anew, if it does."""
+        if not self.is_authorised:
+            return None
+        if phase is Phase.FINISHED and self.is_unmatched:
+            self.retries.renew()
+            self.basic.want()
+            return StopReason.AUTHORISED
+        return self.basic.granted(phase, slac, now)
+
+    def after(self, reason: StopReason, then: Phase) -> Phase:
+        """Return where a stop leads: another try is made only if one is left.
+
+        What somebody wants is no such try, nor is it to go on with the duty.
+        """
+        if then is not Phase.RETRY:
+            return then
+        is_by_duty = reason is StopReason.NOT_MATCHED and self.basic.is_wanted
+        counts = not (is_by_duty or reason is StopReason.AUTHORISED)
+        is_left = self.retries.take(PLANS[reason].retry, counts=counts)
+        return Phase.RETRY if is_left else Phase.FINISHED
