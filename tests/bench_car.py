@@ -1,0 +1,245 @@
+"""A car that does not think, and times the answers: run by ``tests.bench_v2g``.
+
+    python -m tests.bench_car --interface ev0 --bench SOCKET --loops 1000
+
+It prints one JSON object, ``Watch``: above all the seconds from each request to its
+answer. TCP goes by another interface where one is given (``--tcp``): on the same
+machine, so that the line between, which is a program here, is not measured too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pilothat.runtime import netwatch
+from pilothat.runtime.evshell import EvShell
+from pilothat.runtime.pipe import Tls, as_client
+from pilothat.runtime.tlsfiles import client_context
+from pilothat.runtime.twinbench import CableEnd
+from pilothat.service.cars import chosen_car
+from pilothat.service.paying import contract_of
+from pilothat.slac.events import EvSlacMatched
+from pilothat.station.actions import TcpSend
+from pilothat.station.events import TcpClosed, TcpData, TcpOpened
+from pilothat.twin import carevents
+from pilothat.twin.car import Car
+from pilothat.twin.profile import CarProfile
+from pilothat.v2g.evcc.events import PilotSeen, SendRequest
+from pilothat.v2g.evcc.handshake import offers_of
+from pilothat.v2g.evcc.settings import Pace, Timers, Trust
+from pilothat.v2g.tp import HEADER
+
+HASTY = Pace(change_s=0.15, repeat_s=0.02, loop_s=0.0)  # the supply takes its time
+PATIENT = Timers(message_s=10.0, current_demand_s=10.0, precharge_s=30.0)
+KEEP_ALIVE_S = 0.2
+LOOP = "CurrentDemandReq"
+BURST_AFTER = 10  # answers, each asked for by the car itself
+IN_FLIGHT = (1, 8)
+
+
+def hasty(*, is_blind: bool, is_secure: bool) -> CarProfile:
+    """Return a car that asks at once.
+
+    is_blind: it has no cable, so it believes what the station says of the voltage
+    """
+    car = chosen_car("generic")
+    habits = car.session.habits
+    if is_blind:
+        habits = replace(habits, precharge_trust=Trust.REPORT, welding_max=1)
+    return replace(
+        car,
+        car=replace(car.car, wake_s=0.0, search_after_s=0.0, unplugs_after_s=0.0),
+        search=replace(
+            car.search, tls_requests=50 if is_secure else 0, has_tls=is_secure
+        ),
+        handshake=replace(car.handshake, offers=offers_of(["iso2"])),
+        session=replace(car.session, pace=HASTY, timers=PATIENT, habits=habits),
+    )
+
+
+class ToldCar(Car):
+    """Our car, which tells what it asks."""
+
+    asked = ""
+
+    def _perform_session(self, action: object, now: float) -> None:
+        if isinstance(action, SendRequest):
+            self.asked = type(getattr(action.message, "body", action.message)).__name__
+        super()._perform_session(action, now)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be measured.
+
+    loops: after so many answers in the loop the driver ends the charge
+    burst_s: how long the same is asked again and again before
+    tcp_index: of the interface that TCP goes by
+    is_blind: there is no cable, no line and no modem
+    """
+
+    loops: int
+    burst_s: float
+    tcp_index: int
+    is_blind: bool
+
+
+@dataclass
+class Watch:
+    """What was measured. In seconds, by the name of the request; messages a second."""
+
+    answers_s: dict[str, list[float]] = field(
+        default_factory=lambda: defaultdict(list),
+    )
+    handshakes_s: list[float] = field(default_factory=list)
+    rates: dict[str, float] = field(default_factory=dict)
+    outcomes: list[str] = field(default_factory=list)
+
+
+class TimedShell(EvShell):
+    """The shell of our car with a watch."""
+
+    wish: Wish
+    watch: Watch
+
+    def begin(self, wish: Wish, watch: Watch) -> None:
+        """Measure from here on."""
+        self.wish, self.watch = wish, watch
+        self._loops = 0
+        self._asked_at = self._dialled_at = 0.0
+        self._request = b""
+        if wish.is_blind:
+            self._loop.call_later(0.1, self._matched)
+
+    def _matched(self) -> None:
+        """Go on as if matched: nobody is there to match with."""
+        now = self._loop.time()
+        self.car._pilot = PilotSeen(5.0, is_pwm=True)
+        self.car._perform(EvSlacMatched(bytes(7), bytes(16), bytes(6)), now)
+        self.car._deadline = now
+        self._tick()
+
+    def feed(self, event: carevents.CarEvent) -> None:
+        if not (self.wish.is_blind and isinstance(event, PilotSeen)):
+            super().feed(event)
+
+    def _do_connect(self, action: carevents.TcpConnect) -> None:
+        self._interface = replace(self._interface, index=self.wish.tcp_index)
+        self._dialled_at = time.perf_counter()
+        super()._do_connect(action)
+
+    def _do_send(self, action: TcpSend) -> None:
+        self._request = action.data
+        self._asked_at = time.perf_counter()
+        super()._do_send(action)
+
+    def _of_tcp(self, event: TcpOpened | TcpData | TcpClosed) -> None:
+        now = time.perf_counter()
+        if isinstance(event, TcpOpened) and event.is_secure:
+            self.watch.handshakes_s.append(now - self._dialled_at)
+        if isinstance(event, TcpData) and isinstance(self.car, ToldCar):
+            asked = self.car.asked
+            self.watch.answers_s[asked].append(now - self._asked_at)
+            self._loops += asked == LOOP
+            if asked == LOOP and self._loops == BURST_AFTER and self.wish.burst_s:
+                self._burst()
+            if asked == LOOP and self._loops == self.wish.loops:
+                self._loop.call_soon(self.stop, "the driver")
+        super()._of_tcp(event)
+
+    # --- a burst
+
+    def _burst(self) -> None:
+        """Ask the same again and again on the bare socket, for a time."""
+        (pipe,) = self._pipes.values()
+        assert pipe._transport is not None
+        opened = pipe._transport.get_extra_info("socket")
+        with socket.socket(fileno=os.dup(opened.fileno())) as link:
+            os.set_blocking(link.fileno(), True)
+            for in_flight in IN_FLIGHT:
+                self.watch.rates[str(in_flight)] = self._rate(link, in_flight)
+            os.set_blocking(link.fileno(), False)
+
+    def _rate(self, link: socket.socket, in_flight: int) -> float:
+        began = told = now = time.perf_counter()
+        count, request = 0, self._request * in_flight
+        while now < began + self.wish.burst_s:
+            link.sendall(request)
+            _receive(link, in_flight)
+            count += in_flight
+            now = time.perf_counter()
+            if now - told > KEEP_ALIVE_S:
+                self._tell_bench()
+                told = now
+        return count / (now - began)
+
+
+def _receive(link: socket.socket, count: int) -> None:
+    """Take so many whole messages."""
+    held = b""
+    while count:
+        held += link.recv(65536)
+        while len(held) >= HEADER.size:
+            end = HEADER.size + HEADER.unpack_from(held)[3]
+            if len(held) < end:
+                break
+            held, count = held[end:], count - 1
+
+
+async def _session(
+    options: argparse.Namespace, wish: Wish, watch: Watch, tls: Tls | None
+) -> None:
+    """Charge once, from plug to plug."""
+    interface = netwatch.find(options.interface)
+    contract = contract_of(options.pki) if options.pki else None
+    profile = hasty(is_blind=wish.is_blind, is_secure=tls is not None)
+    car = ToldCar(profile, interface.mac, os.urandom, contract=contract)
+    with contextlib.ExitStack() as stack:
+        cable = None
+        if options.bench:
+            cable = stack.enter_context(contextlib.closing(CableEnd(options.bench)))
+        shell = TimedShell(car, interface, cable, {}, tls)
+        shell.begin(wish, watch)
+        await shell.run()
+    watch.outcomes.append(f"{car.outcome.value if car.outcome else ''} {car.reason}")
+
+
+async def _sessions(options: argparse.Namespace) -> Watch:
+    index = netwatch.find(options.tcp or options.interface).index
+    wish = Wish(options.loops, options.burst, index, not options.bench)
+    watch = Watch()
+    tls = as_client(client_context(options.pki)) if options.pki else None
+    for _ in range(options.sessions):
+        await _session(options, wish, watch, tls)
+        await asyncio.sleep(options.rest)
+    return watch
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--interface", required=True)
+    parser.add_argument("--tcp")
+    parser.add_argument("--bench")
+    parser.add_argument("--pki", type=Path)
+    parser.add_argument("--loops", type=int, default=100)
+    parser.add_argument("--sessions", type=int, default=1)
+    parser.add_argument("--burst", type=float, default=0.0)
+    parser.add_argument("--rest", type=float, default=1.0)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    watch = asyncio.run(_sessions(parser.parse_args()))
+    sys.stdout.write(json.dumps(vars(watch)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
