@@ -15,7 +15,7 @@ import pytest
 from scapy.packet import Padding
 from tests.unit.traffic.layered import layered, mme_of, rebuilt
 
-from pilothat.homeplug import cm, qualcomm
+from pilothat.homeplug import cm, nwinfo, qualcomm
 from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import MIN_FRAME_BYTES, Frame, build, parse
@@ -46,6 +46,8 @@ NAMES = {  # of the vector file, where ours differ
     "op_len": "data_length",
     "num_modules": "modules",
     "commit_code": "commit",
+    "num_avln": "networks",
+    "data_len": "data_length",
 }
 NUMBERS = {"module_id", "checksum", "commit_code"}  # written in hex there
 UNREAD = {  # reserved, constant, or said otherwise by ours
@@ -57,6 +59,7 @@ UNREAD = {  # reserved, constant, or said otherwise by ours
     "num_nw",
     "num_stations",
     "stations",
+    "avln",  # see the test of its own
     "nid_matches_nmk",
     "prn",
 }
@@ -68,6 +71,7 @@ NOT_REBUILT = (  # trailing bytes we do not keep, or the other header version
     qualcomm.VsOpAttributesCnf,
     cm.CmAmpMapReq,
     cm.CmAmpMapCnf,
+    cm.CcDiscoverListCnf,
 )
 
 
@@ -90,7 +94,8 @@ class Row:
 
     def holds(self, kind: type[Mme]) -> bool:
         code = kind.operation[1] if kind.operation else self.fields.get("op")
-        return self.mmtype == kind.mmtype and self.fields.get("op") == code
+        is_ours = self.mmtype == kind.mmtype and self.raw[14] in kind.mmvs
+        return is_ours and self.fields.get("op") == code
 
 
 def load() -> Iterator[Row]:
@@ -186,6 +191,41 @@ def test_the_stations_of_a_network_are_read() -> None:
         if frame and isinstance(frame.mme, cm.CmNwStatsCnf)
     ]
     assert counts == [row.fields["num_stations"] for row in rows]
+
+
+def test_who_was_discovered_is_read() -> None:
+    for row in rows_of(cm.CcDiscoverListCnf):
+        assert row.frame is not None
+        assert isinstance(row.frame.mme, cm.CcDiscoverListCnf)
+        told = [{"mac": s.mac.hex(":"), "tei": s.tei} for s in row.frame.mme.stations]
+        assert told == row.fields["stations"]
+        assert all(station.is_same_network for station in row.frame.mme.stations)
+
+
+STATION = {"bda": "host_mac", "mac": "mac"}
+
+
+@pytest.mark.parametrize("kind", [nwinfo.VsNwInfoCnf, nwinfo.VsNwInfoLongCnf])
+def test_the_network_of_a_modem_is_read(
+    kind: type[nwinfo.VsNwInfoCnf | nwinfo.VsNwInfoLongCnf],
+) -> None:
+    for row in rows_of(kind):
+        assert row.frame is not None
+        assert isinstance(row.frame.mme, kind)
+        networks = row.fields["avln"]
+        assert isinstance(networks, list)
+        if not networks:
+            assert row.frame.mme.stations == ()
+            continue
+        told = dict(networks[0])
+        stations = told.pop("stas")
+        assert told.pop("num_stas") == len(row.frame.mme.stations)
+        found = {name: ours(row.frame.mme, name) for name in told}
+        assert found == {name: notation(name, value) for name, value in told.items()}
+        for station, recorded in zip(row.frame.mme.stations, stations, strict=True):
+            for name, value in recorded.items():
+                read = getattr(station, STATION.get(name, name))
+                assert (read.hex(":") if isinstance(read, bytes) else read) == value
 
 
 def test_what_we_do_not_know_is_dropped() -> None:

@@ -230,6 +230,12 @@ class CmAmpMapCnf(Mme):
     result: Annotated[int, u8(19)] = RESULT_OK
 
 
+class Host(NamedTuple):
+    """A host behind a modem."""
+
+    mac: bytes
+
+
 class StationRate(NamedTuple):
     """A modem in our network and its raw rates in Mbit/s."""
 
@@ -256,6 +262,50 @@ class CmNwStatsCnf(Mme):
         tuple[StationRate, ...],
         CountedRecords(19, struct.Struct("<6sBB"), StationRate),
     ]
+
+
+class Discovered(NamedTuple):
+    """A modem that ours has discovered."""
+
+    mac: bytes
+    tei: int
+    is_same_network: int  # 0 for one of another network
+    snid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CcDiscoverListReq(Mme):
+    """The host asks whom its modem has discovered."""
+
+    mmtype: ClassVar[int] = 0x0014
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CcDiscoverListCnf(Mme):
+    """Whom a modem has discovered; networks follow, which nobody here asks for."""
+
+    mmtype: ClassVar[int] = 0x0015
+    stations: Annotated[
+        tuple[Discovered, ...],
+        CountedRecords(19, struct.Struct("<6sBBB3x"), Discovered),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CmBrgInfoReq(Mme):
+    """Ask a modem for the hosts behind it."""
+
+    mmtype: ClassVar[int] = 0x6020
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CmBrgInfoCnf(Mme):
+    """The hosts behind a modem, if it is a bridge."""
+
+    mmtype: ClassVar[int] = 0x6021
+    bridging: Annotated[int, u8(19)]
+    tei: Annotated[int, u8(20)]
+    hosts: Annotated[tuple[Host, ...], CountedRecords(21, struct.Struct("<6s"), Host)]
 
 
 class Network(NamedTuple):
@@ -339,4 +389,8 @@ MESSAGES: tuple[type[Mme], ...] = (
     CmNwStatsCnf,
     CmNwInfoReq,
     CmNwInfoCnf,
+    CmBrgInfoReq,
+    CmBrgInfoCnf,
+    CcDiscoverListReq,
+    CcDiscoverListCnf,
 )

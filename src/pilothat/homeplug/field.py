@@ -112,16 +112,17 @@ class CountedBytes:
 
 @dataclass(frozen=True, slots=True)
 class CountedRecords:
-    """A count byte, then that many records of one ``struct`` format."""
+    """A count byte, ``gap`` reserved bytes, then records of one ``struct`` format."""
 
     offset: int
     record: struct.Struct
     make: Callable[..., tuple[object, ...]]
+    gap: int = 0
 
     def read(self, raw: bytes) -> tuple[object, ...] | None:
         if len(raw) <= self.offset:
             return None
-        start = self.offset + 1
+        start = self.offset + 1 + self.gap
         end = start + raw[self.offset] * self.record.size
         if end > len(raw):
             return None
@@ -132,7 +133,7 @@ class CountedRecords:
         if not isinstance(value, tuple):
             raise TypeError(f"{value!r} is no tuple of records")
         rows = (self.record.pack(*row) for row in value)
-        return bytes((len(value),)) + b"".join(rows)
+        return bytes((len(value), *bytes(self.gap))) + b"".join(rows)
 
 
 @dataclass(frozen=True, slots=True)

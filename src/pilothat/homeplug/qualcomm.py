@@ -14,6 +14,7 @@ from dataclasses import field
 from typing import Annotated, ClassVar
 
 from pilothat.frozen import dataclass
+from pilothat.homeplug import nwinfo
 from pilothat.homeplug.field import (
     MMV_AV_1_0,
     QUALCOMM_OUI,
@@ -295,6 +296,7 @@ MESSAGES: tuple[type[Mme], ...] = (
     VsRsDevCnf,
     VsPlLnkStatusReq,
     VsPlLnkStatusCnf,
+    *nwinfo.MESSAGES,
     VsFacDefaultsReq,
     VsFacDefaultsCnf,
     VsOpAttributesReq,

@@ -11,8 +11,14 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from pilothat.frozen import dataclass
-from pilothat.homeplug.cm import CmNwStatsCnf, CmNwStatsReq
+from pilothat.homeplug.cm import (
+    CcDiscoverListCnf,
+    CcDiscoverListReq,
+    CmNwStatsCnf,
+    CmNwStatsReq,
+)
 from pilothat.homeplug.field import Mme
+from pilothat.homeplug.nwinfo import VsNwInfoCnf, VsNwInfoReq
 from pilothat.homeplug.qualcomm import (
     MSTATUS_OK,
     VsPlLnkStatusCnf,
@@ -21,7 +27,14 @@ from pilothat.homeplug.qualcomm import (
 from pilothat.machine import is_due
 from pilothat.plc.events import LinkDown, LinkUp
 
-QUERIES: tuple[Mme, ...] = (VsPlLnkStatusReq(), CmNwStatsReq())
+# Best first. Who answers a broadcast VS_SW_VER is no query: every modem on the line
+# does, joined or not.
+QUERIES: tuple[Mme, ...] = (
+    VsPlLnkStatusReq(),
+    CmNwStatsReq(),
+    VsNwInfoReq(),
+    CcDiscoverListReq(),
+)
 _LINKED = 1  # VS_PL_LNK_STATUS
 _UNANSWERED_MAX = 3  # polls without any answer before another query is tried
 
@@ -83,8 +96,11 @@ class LinkWatch:
                 self._next_query()
             case VsPlLnkStatusCnf(link=link):
                 return self._learn(now, is_up=link == _LINKED)
-            case CmNwStatsCnf(stations=stations):
+            case CmNwStatsCnf(stations=stations) | VsNwInfoCnf(stations=stations):
                 return self._learn(now, is_up=bool(stations))
+            case CcDiscoverListCnf(stations=stations):
+                is_up = any(one.is_same_network for one in stations)
+                return self._learn(now, is_up=is_up)
         return ()
 
     def seen(self, now: float) -> Sequence[LinkUp | LinkDown]:

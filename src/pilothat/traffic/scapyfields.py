@@ -238,8 +238,9 @@ def _tail(name: str, tail: Tail, counter: str) -> Iterator[AnyField]:
             yield _count(count, name)
             yield from _gap(offset + 1, offset + 1 + gap)
             yield Levels(name)
-        case CountedRecords():
+        case CountedRecords(offset, gap=gap):
             yield FieldLenField(count, None, count_of=name, fmt="B")
+            yield from _gap(offset + 1, offset + 1 + gap)
             row = layer(tail.make.__name__, Record, name, _columns(tail))
             yield PacketListField(
                 name, [], row, count_from=lambda pkt: pkt.getfieldval(count)
@@ -255,9 +256,11 @@ def _tail(name: str, tail: Tail, counter: str) -> Iterator[AnyField]:
 
 def _columns(tail: CountedRecords) -> Iterator[AnyField]:
     """Return the fields of one row of a list."""
-    names = iter(signature(tail.make).parameters)
+    names, at = iter(signature(tail.make).parameters), 0
     for code in _CODE.finditer(tail.record.format):
+        end = at + struct.calcsize("<" + code[0])
         if code[2] == "x":
-            yield from _gap(0, int(code[1] or 1))
+            yield from _gap(at, end)
         else:
             yield from _fixed(_Declared(_free(next(names))), code[0])
+        at = end

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
-from pilothat.homeplug import cm, lumissil, qualcomm
+from pilothat.homeplug import cm, lumissil, nwinfo, qualcomm
 from pilothat.homeplug.field import Mme
 
 FROM_EV: frozenset[type[Mme]] = frozenset(
@@ -61,6 +61,10 @@ FIELDS: Mapping[type[Mme], Sequence[tuple[str, str]]] = {
     cm.CmAmpMapCnf: (("result", "result"),),
     cm.CmNwStatsCnf: (("", "stations"),),
     cm.CmNwInfoCnf: (("", "networks"),),
+    cm.CcDiscoverListCnf: (("", "stations"),),
+    cm.CmBrgInfoCnf: (("", "hosts"),),
+    nwinfo.VsNwInfoCnf: (("NID", "nid"), ("", "stations")),
+    nwinfo.VsNwInfoLongCnf: (("NID", "nid"), ("", "stations")),
     qualcomm.VsSwVerCnf: (("", "firmware"),),
     qualcomm.VsRsDevCnf: (("status", "mstatus"),),
     qualcomm.VsPlLnkStatusCnf: (("link", "link"),),
@@ -89,7 +93,7 @@ def _shown(mme: Mme, name: str) -> str:
             if not value:
                 return "no attenuation measured"
             return f"mean {sum(value) / len(value):.1f} dB in {len(value)} groups"
-        case (("stations" | "networks"), tuple()):
+        case (("stations" | "networks" | "hosts"), tuple()):
             return f"{len(value)} {name}"
         case _, bytes():
             return value.hex(":") if name.endswith("_mac") else value.hex()

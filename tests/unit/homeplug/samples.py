@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilothat.homeplug import cm, lumissil, qualcomm
+from pilothat.homeplug import cm, lumissil, nwinfo, qualcomm
 from pilothat.homeplug.field import Mme
 
 EV = bytes.fromhex("02e0e0e0e001")
@@ -32,6 +32,21 @@ SAMPLES: tuple[Mme, ...] = (
     cm.CmNwStatsCnf(stations=(cm.StationRate(EV, 9, 8),)),
     cm.CmNwInfoReq(),
     cm.CmNwInfoCnf(networks=(cm.Network(b"network", 3, 1, 2, EVSE),)),
+    cm.CcDiscoverListReq(),
+    cm.CcDiscoverListCnf(stations=(cm.Discovered(EV, 2, 1, 4),)),
+    cm.CmBrgInfoReq(),
+    cm.CmBrgInfoCnf(bridging=1, tei=2, hosts=(cm.Host(EV), cm.Host(EVSE))),
+    nwinfo.VsNwInfoReq(),
+    nwinfo.VsNwInfoCnf(
+        networks=1, nid=b"network", stations=(nwinfo.Station(EV, 2, EVSE, 9, 8),)
+    ),
+    nwinfo.VsNwInfoLongReq(),
+    nwinfo.VsNwInfoLongCnf(
+        data_length=58,
+        networks=1,
+        nid=b"network",
+        stations=(nwinfo.LongStation(EV, 2, EVSE, 300, 1, 200),),
+    ),
     qualcomm.VsSwVerReq(),
     qualcomm.VsSwVerCnf(device_class=0x22, version=b"MAC-QCA7000-1", ident=0x1B58DC),
     qualcomm.VsRsDevReq(),

@@ -139,8 +139,11 @@ def test_an_announced_length_beyond_the_frame_drops_it(raw: bytes) -> None:
     assert parse(raw) is None
 
 
+VERSION = next(m for m in SAMPLES if isinstance(m, qualcomm.VsSwVerCnf))
+
+
 def test_a_version_text_is_cut_at_its_length_byte() -> None:
-    raw = bytearray(build(EVSE, EV, SAMPLES[20]))
+    raw = bytearray(build(EVSE, EV, VERSION))
     assert raw[22] == len(b"MAC-QCA7000-1")
     raw[22] = 3
     frame = parse(bytes(raw))

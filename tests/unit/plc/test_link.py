@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from pilothat.homeplug.cm import CmNwStatsCnf, CmNwStatsReq, StationRate
+from pilothat.homeplug.cm import (
+    CcDiscoverListCnf,
+    CmNwStatsCnf,
+    CmNwStatsReq,
+    Discovered,
+    StationRate,
+)
 from pilothat.homeplug.field import Mme
+from pilothat.homeplug.nwinfo import Station, VsNwInfoCnf
 from pilothat.homeplug.qualcomm import VsPlLnkStatusCnf, VsPlLnkStatusReq, VsSwVerReq
 from pilothat.plc.events import LinkDown, LinkUp
-from pilothat.plc.link import LinkSettings, LinkState, LinkWatch
+from pilothat.plc.link import QUERIES, LinkSettings, LinkState, LinkWatch
 
 YES = VsPlLnkStatusCnf(link=1)
 NO = VsPlLnkStatusCnf(link=0)
@@ -51,7 +58,14 @@ def test_a_link_that_is_up_is_polled_slowly() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [YES, CmNwStatsCnf(stations=(PEER,))], ids=["status", "stations"]
+    "answer",
+    [
+        YES,
+        CmNwStatsCnf(stations=(PEER,)),
+        VsNwInfoCnf(networks=1, stations=(Station(PEER.mac, 2, bytes(6), 9, 9),)),
+        CcDiscoverListCnf(stations=(Discovered(PEER.mac, 2, 1, 4),)),
+    ],
+    ids=["status", "stations", "network", "discovered"],
 )
 def test_up_is_told_once(answer: Mme) -> None:
     watch = watching()
@@ -88,10 +102,18 @@ def test_silence_is_neither_yes_nor_no() -> None:
     assert watch.state is LinkState.UP
 
 
-def test_an_unanswered_query_is_replaced_by_the_other_one_in_turn() -> None:
+def test_an_unanswered_query_is_replaced_by_the_next_one_in_turn() -> None:
     watch = watching()
-    asked = [type(watch.poll(n * 0.11)) for n in range(9)]
-    assert asked == [VsPlLnkStatusReq] * 3 + [CmNwStatsReq] * 3 + [VsPlLnkStatusReq] * 3
+    asked = [watch.poll(n * 0.11) for n in range(15)]
+    assert asked == [query for query in (*QUERIES, QUERIES[0]) for _ in range(3)]
+
+
+def test_stations_of_another_network_are_no_link() -> None:
+    watch = watching()
+    stranger = Discovered(PEER.mac, 2, 0, 4)
+    assert watch.hear(CcDiscoverListCnf(stations=(stranger,)), 0.0) == ()
+    assert watch.hear(VsNwInfoCnf(networks=1), 0.1) == ()
+    assert watch.state is LinkState.JOINING
 
 
 def test_an_answered_query_is_kept() -> None:

@@ -51,9 +51,10 @@ def plain(value: object) -> object:
 def layer_of(mme: Mme) -> Packet:
     """Return a layer built by scapy from the values of a message."""
     values = {RENAMED.get(one, one): getattr(mme, one) for one in names_of(type(mme))}
-    for name in values.keys() & {"stations", "networks"}:
+    for name in values.keys() & {"stations", "networks", "hosts"}:
         field = LAYERS[type(mme).__name__]().get_field(name)
-        assert isinstance(field, PacketListField)
+        if not isinstance(field, PacketListField):
+            continue  # a number of networks
         assert isinstance(field.cls, type)
         values[name] = [field.cls(**one._asdict()) for one in values[name]]
     return LAYERS[type(mme).__name__](**values)
