@@ -304,18 +304,25 @@ def test_slac_is_answered_as_long_as_the_duty_offers_current() -> None:
     assert asked(tester) == 1
 
 
-def test_a_car_that_is_being_matched_when_it_is_authorised_comes_to_its_session() -> (
-    None
-):
+@pytest.mark.parametrize("does_connect", [True, False])
+def test_a_car_that_is_being_matched_when_it_is_authorised_may_come_to_its_session(
+    *, does_connect: bool
+) -> None:
     tester = Tester(station_settings(is_free=False))
     tester.wait(2.0)
     tester.plug()
     assert tester.until(lambda: tester.world.station.line.is_matching, LINK_S)
     allow(tester)
     assert tester.until(lambda: tester.world.station.phase is Phase.SETUP, LINK_S)
-    tester.wait(10.0)
+    tester.wait(4.5)
     assert tester.duties[-1][1] == 5.0
-    assert tester.world.station.phase is Phase.SETUP
+    if does_connect:
+        assert tester.connect()
+    tester.wait(9.0)
+    duties = [duty for _, duty in tester.duties]
+    assert 0.0 not in duties[1:]
+    assert is_nominal(duties[-1]) is not does_connect
+    assert (duties[-1] == 5.0) is does_connect
 
 
 @pytest.mark.parametrize("patience_s", [0.0, 3.0])

@@ -6,7 +6,8 @@ duty stays as it is then, because a car that charges must not lose it. For the s
 reason a lost link ends the session only, unless the owner wants otherwise.
 
 How 5 % becomes the current (ISO 15118-3): through F while no car has asked to match,
-through X1 once one has. A car that is being matched gets some seconds to end it.
+through X1 once one has. A car that is being matched gets some seconds to end it, and
+as many to connect when its link is up.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pilothat.station.stopping import StopReason
 
 _VENTILATED = (PilotState.D1, PilotState.D2)
 _KEPT = (Phase.BASIC, Phase.SESSION)
+_ON_THE_WAY = (Phase.MATCHING, Phase.SETUP)  # to a session, with 5 %
 _UNHEARD = "wait_parm"  # SLAC: no car has asked yet
 
 
@@ -27,13 +29,14 @@ class Basic:
     """Whether the duty offers a current.
 
     is_wanted: high-level communication did not come about with this car
-    until: authorised while it was being matched, a car has time for it until then
+    until: authorised on its way to a session, a car has time for it until then
     """
 
     def __init__(self, settings: StationSettings) -> None:
         self.is_wanted = False
         self.until: float | None = None
         self._patience_s = settings.patience_s
+        self._phase = Phase.STARTING
         self._is_interrupted = settings.interrupts_on_link_loss
         self._ac = settings.ac
         self._is_free = settings.is_free
@@ -58,17 +61,24 @@ class Basic:
 
     def granted(self, phase: Phase, slac: str, now: float) -> StopReason | None:
         """Take an authorisation; return why 5 % ends at once."""
-        if self._ac is None or phase is not Phase.MATCHING:
+        if self._ac is None or phase not in _ON_THE_WAY:
             return None
-        if slac != _UNHEARD:
-            self.until = now + self._patience_s
-            return None
-        self.is_wanted = True
-        return StopReason.NOT_MATCHED
+        if phase is Phase.MATCHING and slac == _UNHEARD:
+            self.is_wanted = True
+            return StopReason.NOT_MATCHED
+        self.until, self._phase = now + self._patience_s, phase
+        return None
 
-    def is_impatient(self, now: float, *, is_matching: bool) -> bool:
-        """Tell, once, that the time of an authorised car to be matched is over."""
-        if self.until is None or (is_matching and now < self.until):
+    def is_impatient(self, phase: Phase, now: float, *, is_busy: bool) -> bool:
+        """Tell, once, that the time of an authorised car on its way is over.
+
+        is_busy: it is being matched, or its link is up
+        """
+        if self.until is None:
+            return False
+        if phase is not self._phase:  # the link came up meanwhile
+            self.until, self._phase = now + self._patience_s, phase
+        if is_busy and now < self.until:
             return False
         self.until, self.is_wanted = None, True
         return True
@@ -81,7 +91,7 @@ class Basic:
     def enter(self, phase: Phase) -> float | None:
         """Take a new phase; return its duty, None where it stays as it is."""
         self._is_on = phase is Phase.BASIC or (self._is_on and phase in _KEPT)
-        if phase is not Phase.MATCHING:
+        if phase not in _ON_THE_WAY:
             self.until = None
         if self._is_on and self._ac is not None:
             return duty_for(self._ac.max_a)

@@ -41,6 +41,11 @@ from pilothat.slac.evse import EvseSlac, State
 from pilothat.slac.settings import SlacSettings
 from pilothat.station.actions import Listen, Publish, SendFrame, Topic
 
+BLIND = (
+    "this modem measures no attenuation: two chargers side by side with such modems "
+    "cannot tell their cars apart"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LineReady:
@@ -94,6 +99,7 @@ class Powerline:
         self._is_key_used = False
         self._is_awaited = False  # cars are answered as soon as there is a key
         self._is_endless = False  # and on and on
+        self._is_blindness_told = False
 
     @property
     def deadline(self) -> float | None:
@@ -216,8 +222,11 @@ class Powerline:
                     done += self.rematch(now)
                 case SlacFailed(reason):
                     done.append(NotMatched(reason.value))
-                case SlacProgress():
+                case SlacProgress(is_measured=is_measured):
                     done.append(Publish(Topic.SLAC, _progress_text(action)))
+                    if not is_measured and not self._is_blindness_told:
+                        self._is_blindness_told = True
+                        done.append(Publish(Topic.NOTE, BLIND))
         return done
 
     def _send(self, action: SendMme) -> SendFrame:

@@ -336,7 +336,7 @@ class Station:
             is_waiting = self.phase in (Phase.SETUP, Phase.BASIC)
             if is_waiting and self.talk.is_established:
                 self._enter(Phase.SESSION, None)
-        if self.visit.basic.is_impatient(now, is_matching=self.line.is_matching):
+        if self.visit.is_impatient(self.phase, self.line, self.talk, now):
             self._stop(StopReason.AUTHORISED, now)
         if self.stopper.reason is not None:
             self._walk(now)

@@ -157,7 +157,7 @@ PLANS: Mapping[StopReason, Plan] = {
     StopReason.CONNECTION_LOST: Plan(_BROKEN, Phase.RETRY, 2),
     StopReason.LINK_LOST: Plan(_BROKEN, Phase.RETRY, 2),
     StopReason.NOT_MATCHED: Plan((PILOT_FAULT, LEAVE), Phase.RETRY, 2, WAKE_STEPS),
-    StopReason.AUTHORISED: Plan((PILOT_OFF, LEAVE), Phase.RETRY, 2, X1_STEPS),
+    StopReason.AUTHORISED: Plan((PILOT_OFF, CLOSE, LEAVE), Phase.RETRY, 2, X1_STEPS),
     StopReason.FAULT: Plan(
         (
             CUT,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pilothat.station.basic import Basic
 from pilothat.station.phases import Phase
+from pilothat.station.powerline import Powerline
 from pilothat.station.retries import Retries
 from pilothat.station.settings import StationSettings
 from pilothat.station.stopping import PLANS, StopReason
+from pilothat.station.talk import Talk
 
 
 class Visit:
@@ -58,6 +60,15 @@ class Visit:
             self.basic.want()
             return StopReason.AUTHORISED
         return self.basic.granted(phase, slac, now)
+
+    def is_impatient(
+        self, phase: Phase, line: Powerline, talk: Talk, now: float
+    ) -> bool:
+        """Tell, once, that an authorised car shall wait for no session any more."""
+        if talk.is_connected:
+            self.basic.until = None  # the session is about to begin
+        is_busy = line.is_matching
+        return self.basic.is_impatient(phase, now, is_busy=is_busy)
 
     def after(self, reason: StopReason, then: Phase) -> Phase:
         """Return where a stop leads: another try is made only if one is left.
