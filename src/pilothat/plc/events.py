@@ -62,6 +62,7 @@ class LossReason(Enum):
 
     SILENT = "the modem does not answer"
     REFUSES = "the modem refuses the network key"
+    STAYS = "the modem does not leave its network"
     ROLE = (
         "the modem has the role of a car's (PEV); make it a charger's with "
         "`pilothat modem set-role evse`"

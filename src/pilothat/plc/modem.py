@@ -8,7 +8,8 @@ since a new key restarts its network layer. What goes wrong climbs one ladder:
        v                                        +---------------------------+   v
     RESETTING --answers--> SETTING, 3 more tries ---------------------------+ SETTING
 
-After a loss the key is programmed anew, because a power cut has wiped it. A modem in
+After a loss the key is programmed anew, because a power cut has wiped it. A key after
+which the car is still in the network counts as refused (TP_match_leave). A modem in
 the role of a car's is no modem for us; that is read again before every key is used,
 because whoever is on the line can change it. A modem that does not tell is trusted.
 """
@@ -35,7 +36,9 @@ from pilothat.plc.dialogue import Dialogue, DialogueAction
 from pilothat.plc.events import (
     IgnoreLink,
     KeyConfirmed,
+    LinkDown,
     LinkSeen,
+    LinkUp,
     LossReason,
     ModemAction,
     ModemBack,
@@ -46,7 +49,7 @@ from pilothat.plc.events import (
 )
 from pilothat.plc.link import LinkSettings, LinkWatch
 from pilothat.plc.pib import Role, role_of
-from pilothat.plc.survey import role_bytes
+from pilothat.plc.survey import Examined, examined
 
 _NONCE_BYTES = 4
 
@@ -86,7 +89,7 @@ class State(Enum):
     OFF = auto()  # no key was ever wanted
     SETTING = auto()  # CM_SET_KEY.REQ is out
     SETTLING = auto()  # key taken, the modem restarts its network
-    JUDGING = auto()  # its role is read
+    JUDGING = auto()  # has it left the network of the last car? its role is read
     READY = auto()
     RESETTING = auto()
     LOST = auto()
@@ -117,10 +120,11 @@ class Modem:
         self._tries = 0
         self._misses = 0
         self._give_up_at = 0.0
-        self._was_refused = False
+        self._why = LossReason.SILENT  # if the present key comes to nothing
         self._was_reset = False
         self._is_lost = False  # reported, not yet taken back
-        self._judging: Dialogue[tuple[int, int] | None] | None = None
+        self._has_joined = False  # a car was in the network of the last key
+        self._judging: Dialogue[Examined] | None = None
         self._is_misfit = False  # lost for its role: no key before that has changed
         self._trusted: bytes | None = None  # a modem that does not tell its role
 
@@ -161,7 +165,7 @@ class Modem:
             case IgnoreLink():
                 self._link.ignore()
             case LinkSeen():
-                return self._link.seen(now)
+                return self._joined(self._link.seen(now))
         return ()
 
     def _hear(self, frame: Frame, now: float) -> Sequence[ModemAction]:
@@ -183,7 +187,11 @@ class Modem:
             case VsSwVerCnf():
                 self.modem_mac = frame.source
                 return self._is_alive(now)
-        return self._link.hear(frame.mme, now)
+        return self._joined(self._link.hear(frame.mme, now))
+
+    def _joined(self, told: Sequence[LinkUp | LinkDown]) -> Sequence[ModemAction]:
+        self._has_joined |= any(isinstance(one, LinkUp) for one in told)
+        return told
 
     def _is_alive(self, now: float) -> Sequence[ModemAction]:
         """Take a sign of life: what was waited for, goes on."""
@@ -197,8 +205,7 @@ class Modem:
         """Take the deadline of the present state."""
         match self.state:
             case State.SETTING:
-                may_repeat = self._tries < self._settings.tries
-                return (self._send_key(now),) if may_repeat else self._climb(now)
+                return self._again(now)
             case State.JUDGING if self._judging is not None:
                 return self._judge(self._judging.tick(now), now)
             case State.READY:
@@ -211,8 +218,12 @@ class Modem:
 
     def _begin_key(self, now: float) -> Sequence[ModemAction]:
         self._tries = 0
-        self._was_refused = False
+        self._why = LossReason.SILENT
         return (self._send_key(now),)
+
+    def _again(self, now: float) -> Sequence[ModemAction]:
+        may_repeat = self._tries < self._settings.tries
+        return (self._send_key(now),) if may_repeat else self._climb(now)
 
     def _send_key(self, now: float) -> SendMme:
         """Send the newest key; the only request that is out until it is answered."""
@@ -235,7 +246,7 @@ class Modem:
             return ()
         self.modem_mac = modem_mac
         if cnf.result != self._settings.accepted_result:
-            self._was_refused = True  # and tried again when its time is up
+            self._why = LossReason.REFUSES  # and tried again when its time is up
             return ()
         self._give_up_at = now + self._settings.boot_s
         self._enter(State.SETTLING, now + self._settings.settle_s)
@@ -243,28 +254,34 @@ class Modem:
 
     def _begin_judging(self, now: float) -> Sequence[ModemAction]:
         mac = self.modem_mac
-        judges = self._settings.judges_role
-        if mac is None or mac == self._trusted or not judges:
+        asks_role, asks_peers = mac != self._trusted, self._has_joined
+        judges = self._settings.judges_role and (asks_role or asks_peers)
+        if mac is None or not judges:
             return self._confirm(now)
-        self._judging = Dialogue(role_bytes(mac), self._host_mac, now)
+        script = examined(mac, asks_peers=asks_peers, asks_role=asks_role)
+        self._judging = Dialogue(script, self._host_mac, now)
         self._enter(State.JUDGING, now)
         return self._judge(self._judging.tick(now), now)
 
     def _judge(
         self, actions: Sequence[DialogueAction], now: float
     ) -> Sequence[ModemAction]:
-        """Go on reading the role; take the modem, or refuse it, at the end."""
+        """Go on with the questions; take the modem, or refuse it, at the end."""
         judging = self._judging
         if judging is None:
-            raise AssertionError("a role is judged that nobody asked for")
+            raise AssertionError("a modem is judged that nobody asked")
         sent = [action for action in actions if isinstance(action, SendMme)]
         if not judging.results:
             self._deadline = judging.deadline
             return sent
-        stored, self._judging = judging.results[0], None
-        if stored is None:
+        found, self._judging = judging.results[0], None
+        if not found.has_left:
+            self._why = LossReason.STAYS
+            return (*sent, *self._again(now))
+        self._has_joined = False
+        if found.stored_role is None:
             self._trusted = self.modem_mac
-        elif role_of(*stored) is Role.PEV:
+        elif role_of(*found.stored_role) is Role.PEV:
             self._is_misfit = True
             return (*sent, *self._lose(now, LossReason.ROLE))
         was_misfit, self._is_misfit = self._is_misfit, False
@@ -285,10 +302,7 @@ class Modem:
     def _climb(self, now: float) -> Sequence[ModemAction]:
         """Reset the modem after the first failure; give up after the second."""
         if self._was_reset:
-            is_refusal = self._was_refused
-            return self._lose(
-                now, LossReason.REFUSES if is_refusal else LossReason.SILENT
-            )
+            return self._lose(now, self._why)
         self._was_reset = True
         self._give_up_at = now + self._settings.boot_s
         self._enter(State.RESETTING, now + self._settings.reset_s)

@@ -29,12 +29,13 @@ from pilothat.homeplug.qualcomm import (
     VsSwVerCnf,
     VsSwVerReq,
 )
-from pilothat.plc.dialogue import ANSWER_S, Gather, ModemError, Script
+from pilothat.plc.dialogue import ANSWER_S, Gather, ModemError, Script, Wait
 from pilothat.plc.module import Cnf, asked, read
 from pilothat.plc.pib import CCO, SLAC, Role, body_start, role_of
 
 WINDOW_S = 0.3
 TRIES = 3
+LEAVE_ASKS, LEAVE_PAUSE_S = 3, 0.4  # the network is left within 1 s, TP_match_leave
 FACTORY_NID = bytes.fromhex("b0f2e695666b03")  # of the public password HomePlugAV
 # device class -> family, for firmware whose text names no chip
 FAMILIES = {0x20: "QCA7420", 0x21: "QCA6410", 0x22: "QCA7000"}
@@ -138,6 +139,35 @@ def chosen(mac: bytes | None) -> Script[Found]:
             remedy="Leave one connected, or name one with --mac",
         )
     return local[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What is to be known of our own modem before a key is used.
+
+    has_left: nobody is in its network any more; so it is where it does not tell
+    stored_role: CCoSelection and SLAC mode; None when it was not asked or not told
+    """
+
+    has_left: bool
+    stored_role: tuple[int, int] | None = None
+
+
+def examined(mac: bytes, *, asks_peers: bool, asks_role: bool) -> Script[Examined]:
+    """Return whether a modem with a new key has left its network, and its role."""
+    if asks_peers and not (yield from _is_alone(mac)):
+        return Examined(has_left=False)
+    stored = (yield from role_bytes(mac)) if asks_role else None
+    return Examined(has_left=True, stored_role=stored)
+
+
+def _is_alone(mac: bytes) -> Script[bool]:
+    for _ in range(LEAVE_ASKS):
+        peers = yield from _one(mac, CmNwStatsReq(), CmNwStatsCnf)
+        if peers is None or not peers.stations:
+            return True
+        yield Wait(LEAVE_PAUSE_S)
+    return False
 
 
 def role_bytes(mac: bytes) -> Script[tuple[int, int] | None]:

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from pilothat.homeplug.cm import CmNwStatsReq, CmSetKeyCnf, CmSetKeyReq
+from pilothat.homeplug.cm import (
+    CmNwStatsCnf,
+    CmNwStatsReq,
+    CmSetKeyCnf,
+    CmSetKeyReq,
+    StationRate,
+)
 from pilothat.homeplug.events import MmeIn, SendMme
 from pilothat.homeplug.field import Mme
 from pilothat.homeplug.frame import BROADCAST_MAC, Frame
@@ -512,6 +518,56 @@ def test_a_refused_modem_gets_no_key_until_its_role_is_right() -> None:
     cable.hear(key_cnf())
     cable.wait(1.0)
     assert cable.told()[1:] == [ModemBack(), KeyConfirmed(KEY.nid, KEY.nmk, MODEM)]
+
+
+def joined_then_keyed() -> Cable:
+    """Return a modem that has taken a new key after a car was linked."""
+    cable = Cable().ready()
+    cable.want(WatchLink(fast=True))
+    cable.wait(0.1)
+    cable.hear(VsPlLnkStatusCnf(link=1))
+    cable.want(IgnoreLink())
+    cable.want(NEW_KEY)
+    cable.hear(key_cnf())
+    cable.wait(0.3)
+    cable.hear(VERSION)
+    return cable
+
+
+CAR_IS_THERE = CmNwStatsCnf(stations=(StationRate(STRANGER, 9, 9),))
+
+
+def test_after_a_link_a_new_key_is_confirmed_when_the_car_has_left() -> None:
+    cable = joined_then_keyed()
+    assert cable.state() is State.JUDGING
+    cable.hear(CAR_IS_THERE)
+    cable.wait(0.4)
+    assert cable.state() is State.JUDGING
+    cable.hear(CmNwStatsCnf(stations=()))
+    assert cable.told()[-1] == KeyConfirmed(NEW_KEY.nid, NEW_KEY.nmk, MODEM)
+    assert len(cable.times(CmSetKeyReq)) == 2
+
+
+def test_a_modem_that_stays_in_its_network_gets_the_key_again_then_a_reset() -> None:
+    cable = joined_then_keyed()
+    for _ in range(3):
+        for _ in range(3):
+            cable.hear(CAR_IS_THERE)
+            cable.wait(0.41)
+        if not cable.times(VsRsDevReq):
+            cable.hear(key_cnf())
+            cable.wait(0.3)
+            cable.hear(VERSION)
+    assert len(cable.times(CmSetKeyReq)) == 1 + 3
+    assert len(cable.times(VsRsDevReq)) == 1
+    assert cable.state() is State.RESETTING
+    assert [KeyConfirmed(NEW_KEY.nid, NEW_KEY.nmk, MODEM)] != cable.told()[-1:]
+
+
+def test_a_modem_that_does_not_say_who_is_in_its_network_is_believed() -> None:
+    cable = joined_then_keyed()
+    cable.wait(0.6)
+    assert cable.state() is State.READY
 
 
 def test_a_role_changed_between_sessions_is_noticed() -> None:
