@@ -85,3 +85,22 @@ def test_two_stations_on_two_interfaces_of_one_machine(lab: Lab) -> None:
     for car, station in zip(cars, stations, strict=True):
         assert car.popen.wait(90) == 0, car.text + station.text
         assert_well(station)
+
+
+def test_nothing_is_heard_on_other_interfaces(lab: Lab) -> None:
+    """X-SDP-08, RB-TCP-12: the sockets are bound to the interface of the powerline."""
+    lab.segment()
+    station = lab.station()
+    car = lab.car()
+    until(lambda: "phase session" in station.text, 60, "a session")
+    told = subprocess.run(
+        ["ip", "netns", "exec", f"{lab.name}a", "ss", "-H", "-n", "-l", "-t", "-u"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    bound = {line.split()[4] for line in told.splitlines()}
+    assert bound
+    assert all("%evse0" in one for one in bound), told
+    car.popen.terminate()
+    car.popen.wait(30)

@@ -8,19 +8,20 @@ from typing import Any
 
 from pilothat.conformance import requests
 from pilothat.conformance.road import (
+    FINISHED,
     ISO2_NAMESPACE,
     POLL_S,
     POLLS,
     SCHEMA_ID,
     ask,
+    message,
     polled,
 )
 from pilothat.conformance.tester import Answer, Tester, UnexpectedError
 from pilothat.frozen import dataclass
 from pilothat.twin.circuit import CarPilot
-from pilothat.v2g import sdp
+from pilothat.v2g import sdp, tp
 from pilothat.v2g.messages import codec, iso2
-from pilothat.v2g.messages.iso2_types import EvseProcessing
 from pilothat.v2g.messages.sap import AppProtocol, SupportedAppProtocolReq
 
 _HEAD = re.compile(r"^((?:[0-9A-F]{2} ){3}[0-9A-F]{2})")
@@ -53,8 +54,12 @@ def play(tester: Tester, send: Send) -> Played:
 
 
 def _datagram(tester: Tester, send: Send) -> Played:
-    tester.search(bytes.fromhex(send["udp"]))
-    return _heard_out(tester)
+    asked_at = tester.now
+    for _ in range(send.get("times", 1)):
+        tester.search(bytes.fromhex(send["udp"]))
+        _heard_out(tester)
+        tester.wait(POLL_S)
+    return Played(tester, asked_at)
 
 
 def _odd_datagram(tester: Tester, send: Send) -> Played:
@@ -64,8 +69,9 @@ def _odd_datagram(tester: Tester, send: Send) -> Played:
 
 
 def _heard_out(tester: Tester) -> Played:
-    asked_at = tester.now
-    tester.until(lambda: bool(tester.probe.datagrams), 2.0)
+    asked_at, told = tester.now, tester.probe.datagrams
+    before = len(told)
+    tester.until(lambda: len(told) > before, 2.0)
     return Played(tester, asked_at)
 
 
@@ -105,8 +111,58 @@ def _offer(tester: Tester, send: Send) -> Played:
         for one in send["AppProtocol"]
     )
     asked_at = tester.now
-    answer = tester.ask(SupportedAppProtocolReq(app_protocol=offers))
-    return Played(tester, asked_at, (answer,))
+    octets = tester.line.say(SupportedAppProtocolReq(app_protocol=offers))
+    size = 1 if send.get("bytewise") else len(octets)
+    for start in range(0, len(octets), size):
+        tester.send(octets[start : start + size])
+    return _listened(tester, asked_at, 1)
+
+
+def _listened(tester: Tester, asked_at: float, count: int) -> Played:
+    """Wait for so many answers."""
+    answers = (tester.answer(asked_at, 2.0) for _ in range(count))
+    return Played(tester, asked_at, tuple(filter(None, answers)))
+
+
+def _at_once(tester: Tester, send: Send) -> Played:
+    """Send several requests in one piece, and wait for an answer to each."""
+    asked_at, names = tester.now, send["messages"]
+    tester.send(b"".join(tester.line.say(message(tester, one, {})) for one in names))
+    return _listened(tester, asked_at, len(names))
+
+
+def _payload(tester: Tester, send: Send) -> Played:
+    asked_at, octets = tester.now, bytes.fromhex(send["payload"])
+    tester.send(tp.pack(tp.PayloadType.EXI, octets))
+    return _listened(tester, asked_at, 1)
+
+
+def _plug(tester: Tester, _: Send) -> Played:
+    asked_at = tester.now
+    tester.plug()
+    return Played(tester, asked_at)
+
+
+def _wait(tester: Tester, send: Send) -> Played:
+    asked_at = tester.now
+    tester.wait(send["wait_s"])
+    return Played(tester, asked_at)
+
+
+def _poll(tester: Tester, send: Send) -> Played:
+    """Repeat a request until the connection is closed, or a failure is answered."""
+    answers: list[Answer] = []
+    end = tester.now + send["for_s"]
+    while tester.now < end and tester.probe.connection is not None:
+        asked_at = tester.now
+        tester.send(tester.line.say(message(tester, send["poll"], {})))
+        answer = tester.answer(asked_at)
+        if answer is not None:
+            answers.append(answer)
+        if answer is None or not answer.code.startswith("OK"):
+            break
+        tester.wait(POLL_S)
+    return Played(tester, tester.now, tuple(answers))
 
 
 def _say(tester: Tester, send: Send) -> Played:
@@ -125,7 +181,7 @@ def _say(tester: Tester, send: Send) -> Played:
     return Played(tester, asked_at, tuple(answers))
 
 
-def _repeated(tester: Tester, name: str, changes: Mapping[str, Any]) -> list[Answer]:
+def _repeated(tester: Tester, name: str, changes: Send) -> list[Answer]:
     """Send a request until what it waits for is there."""
     answers: list[Answer] = []
     for _ in range(POLLS):
@@ -134,7 +190,8 @@ def _repeated(tester: Tester, name: str, changes: Mapping[str, Any]) -> list[Ans
         voltage = getattr(body, "evse_present_voltage", None)
         aim_v = changes.get("EVTargetVoltage", requests.TARGET_V)
         is_there = voltage is not None and abs(voltage.si - aim_v) < aim_v * 0.05
-        is_done = getattr(body, "evse_processing", None) is EvseProcessing.Finished
+        processing = getattr(body, "evse_processing", None)
+        is_done = processing is not None and processing.name == FINISHED
         if is_there or is_done:
             break
         tester.wait(POLL_S)
@@ -156,5 +213,10 @@ _DEEDS: Mapping[str, Callable[[Tester, Send], Played]] = {
     "tcp_header": _odd_stream,
     "tcp_connect": _connect,
     "AppProtocol": _offer,
+    "messages": _at_once,
+    "payload": _payload,
+    "plug": _plug,
+    "wait_s": _wait,
+    "poll": _poll,
     "message": _say,
 }

@@ -11,7 +11,7 @@ from pilothat.frozen import dataclass
 from pilothat.guard import Want
 from pilothat.pilot.duty import DIGITAL_PCT
 from pilothat.station.actions import SdpOut, TcpClose, TcpSend
-from pilothat.station.events import FrameIn
+from pilothat.station.events import FrameIn, PlantReport
 from pilothat.twin.carevents import Plug, TcpConnect
 from pilothat.twin.chance import Chance
 from pilothat.twin.circuit import CarPilot
@@ -68,11 +68,16 @@ class Tester:
 
     purse: what the car pays with; None: it is authorised at the station
     is_secure: the car asks for TLS, and its connection is under it
+    protocol: that the car speaks, a key of the codec
     """
 
     def __init__(
-        self, settings: WorldSettings, purse: Contracting | None = None
+        self,
+        settings: WorldSettings,
+        purse: Contracting | None = None,
+        protocol: str = "iso2",
     ) -> None:
+        self.protocol = protocol
         self.purse = purse
         self.is_secure = settings.network.tls_port != 0
         self.world = World(settings, 1)
@@ -83,13 +88,16 @@ class Tester:
         self.mode = "AC" if settings.station.ac else "DC"
         self.duties: list[tuple[float, float]] = []
         self.closes: list[float] = []
+        self.measured_v = 0.0  # at the outlet, as the station heard last
         self.heard_at = 0.0  # the newest message
         self._heard = 0  # pieces of data already read
         self._messages: list[object] = []
         self.world.park(self.probe)
         self.world.watchers.append(self._watch)
 
-    def _watch(self, now: float, _: object, actions: Sequence[object]) -> None:
+    def _watch(self, now: float, event: object, actions: Sequence[object]) -> None:
+        if isinstance(event, PlantReport):
+            self.measured_v = event.plant.outlet_v
         for action in actions:
             match action:
                 case Want(duty_pct) if not self.duties or (
@@ -166,6 +174,12 @@ class Tester:
         probe = self.probe
         self.until(lambda: bool(probe.connection) or probe.refused_at is not None, 2.0)
         return probe.connection is not None
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        if self.probe.connection is not None:
+            self.probe.want(TcpClose(self.probe.connection))
+            self.world.drive(NOTHING)
 
     def send(self, octets: bytes) -> None:
         """Send octets over the connection."""

@@ -43,13 +43,19 @@ class Conversation:
             message = codec(self.protocol).decode(frame.payload)
         except ExiError as error:
             self._bad += 1
-            if self._bad >= MAX_BAD:
+            if self.protocol == HANDSHAKE:
+                self.refuse(str(error))
+            elif self._bad >= MAX_BAD:
                 self.broken = (
                     f"{self._bad} messages in a row could not be decoded: {error}"
                 )
             return None
         self._bad = 0
         return message
+
+    def refuse(self, why: str) -> None:
+        """Give the connection up: nothing can be agreed on with this car."""
+        self.broken = f"the first message is no supportedAppProtocolReq: {why}"
 
     def encode(self, message: object) -> bytes:
         """Return the bytes of a message, framed."""

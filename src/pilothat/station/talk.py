@@ -199,6 +199,7 @@ class Talk:
     ) -> Sequence[TalkAction]:
         if conversation.protocol == HANDSHAKE and not conversation.broken:
             if not isinstance(message, SupportedAppProtocolReq):
+                conversation.refuse(type(message).__name__)
                 return ()
             return self._shake_hands(conversation, message, now)
         if self.session is None:

@@ -5,7 +5,7 @@ Breaking one is a defect of ours, never of the car; each is told with time and f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pilothat.exi.codec import ExiError
@@ -110,7 +110,7 @@ class Invariants:
         """Note a request that reached the station; its bytes, if it came as such."""
         self._heard_at = self._world.now
         if self._world.station.talk.is_connected:
-            self._asked.append((self._world.now, data))
+            self._asked += [(self._world.now, piece) for piece in _pieces(data)]
 
     def answered(self) -> None:
         """Note an answer of the station."""
@@ -217,6 +217,17 @@ class Invariants:
 
 
 _MESSAGES: Mapping[str, type] = {"din": din.Request, "iso2": iso2.Request}
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Yield the messages that came in one piece, each with its header."""
+    while len(data) > tp.HEADER.size:
+        end = tp.HEADER.size + tp.HEADER.unpack_from(data)[-1]
+        if end >= len(data):
+            break
+        yield data[:end]
+        data = data[end:]
+    yield data
 
 
 def is_request(data: bytes) -> bool:

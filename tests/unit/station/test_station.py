@@ -265,12 +265,12 @@ def test_connection_that_comes_and_goes_five_hundred_times_leaves_nothing() -> N
     assert len(bodies(post.name("SessionSetup"))) == 1
 
 
-def test_request_before_the_handshake_is_not_answered() -> None:
-    """RB-SESSION-03."""
+def test_request_before_the_handshake_ends_the_connection() -> None:
+    """RB-SESSION-03, X-SAP-12."""
     post = set_up()
     post.connect()
     assert bodies(post.ask(car.setup())) == []
-    assert post.phase is P.SETUP
+    assert post.phase is P.STOPPING
 
 
 def test_failed_handshake_is_not_followed_by_a_session() -> None:
