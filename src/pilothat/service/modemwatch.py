@@ -1,4 +1,7 @@
-"""``pilothat modem watch``: attenuation of every sound as bars, rates when linked."""
+"""``pilothat modem watch``: attenuation of every sound as bars, rates when linked.
+
+The frames are read by scapy, with our layers; it is imported when the watch begins.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import contextlib
 import select
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pilothat.homeplug.cm import (
     CmAttenProfileInd,
@@ -14,11 +18,16 @@ from pilothat.homeplug.cm import (
     CmNwStatsReq,
     StationRate,
 )
-from pilothat.homeplug.frame import build, mac_text, parse
+from pilothat.homeplug.frame import build, mac_text
 from pilothat.homeplug.qualcomm import LOCAL_MODEM_MAC
 from pilothat.runtime import netwatch
 from pilothat.runtime.plcport import PlcPort
+from pilothat.service.layers import dissector
 from pilothat.service.modemtalk import say
+from pilothat.traffic.pcapng import ETHERNET
+
+if TYPE_CHECKING:
+    from scapy.packet import Packet
 
 BARS = " ▁▂▃▄▅▆▇█"
 FULL_DB = 60  # a full bar: nothing is left of the signal
@@ -26,7 +35,11 @@ ASK_S = 1.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a line a sound, and the rates when they change."""
+    """Print a line a sound, and the rates when they change.
+
+    Raises PilotHatError where scapy is missing.
+    """
+    dissect = dissector("pilothat modem watch")
     host_mac = netwatch.find(options.interface).mac
     question = build(LOCAL_MODEM_MAC, host_mac, CmNwStatsReq())
     left, ask_at = options.count, 0.0
@@ -39,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
                     ask_at = time.monotonic() + ASK_S
                 select.select([port], (), (), max(0.0, ask_at - time.monotonic()))
                 for raw in port.take():
-                    line, rates = _line(raw, rates)
+                    line, rates = told(dissect(ETHERNET, raw), rates)
                     if line:
                         say(line)
                         left = None if left is None else left - 1
@@ -48,17 +61,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _line(
-    raw: bytes, rates: tuple[StationRate, ...] | None
+def told(
+    packet: Packet, rates: tuple[StationRate, ...] | None
 ) -> tuple[str, tuple[StationRate, ...] | None]:
-    """Return what a frame is worth to be told, and the rates known after it."""
-    frame = parse(raw)
-    match frame and frame.mme:
-        case CmAttenProfileInd(pev_mac=pev_mac, aag_db=aag_db):
-            return f"{mac_text(pev_mac)} {spectrum(aag_db)}", rates
-        case CmNwStatsCnf(stations=stations) if stations != rates:
-            return linked(stations), stations
-    return "", rates
+    """Return what a packet is worth to be told, and the rates known after it.
+
+    rates: of who is linked; None while they are not known
+    """
+    profile = packet.getlayer(CmAttenProfileInd.__name__)
+    if profile is not None:
+        return f"{mac_text(profile.pev_mac)} {spectrum(profile.aag_db)}", rates
+    stats = packet.getlayer(CmNwStatsCnf.__name__)
+    if stats is None:
+        return "", rates
+    stations = tuple(
+        StationRate(one.mac, one.tx_mbps, one.rx_mbps) for one in stats.stations
+    )
+    return ("" if stations == rates else linked(stations)), stations
 
 
 def spectrum(aag_db: Sequence[int]) -> str:
