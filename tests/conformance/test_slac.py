@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from pilothat.conformance.road import good, steps
+from pilothat.conformance.road import good
+from pilothat.conformance.roads import steps
 from pilothat.conformance.rows import Row
 from pilothat.conformance.tester import Tester
 from pilothat.faults import Fault

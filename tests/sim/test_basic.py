@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pilothat.conformance.road import good, steps
+from pilothat.conformance.road import good
+from pilothat.conformance.roads import steps
 from pilothat.conformance.rows import Row
 from pilothat.conformance.tester import LINK_S, Tester
 from pilothat.guard import Want

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pilothat.conformance.road import ask, good, steps
+from pilothat.conformance.road import ask, good
+from pilothat.conformance.roads import steps
 from pilothat.conformance.rows import Row
 from pilothat.conformance.tester import Tester
 from pilothat.pilot.duty import DIGITAL_PCT, STEADY_PCT
