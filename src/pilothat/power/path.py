@@ -95,7 +95,14 @@ class PathFailed:
     fault: Fault
 
 
-PathAction = Output | Switch | Monitor | PathFailed
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that people must know."""
+
+    text: str
+
+
+PathAction = Output | Switch | Monitor | PathFailed | Note
 
 _BLINDABLE = (PathPhase.PRECHARGE, PathPhase.DELIVERING, PathPhase.RAMPING)
 _LEAVING = (PathPhase.OPENING, PathPhase.WELD_CHECK)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pilothat.frozen import dataclass
 from pilothat.slac.timing import EIM_PATIENCE_S
+from pilothat.v2g.quirks import Quirk
 
 Value = str | int | float | bool
 
@@ -190,6 +191,16 @@ KEYS: Sequence[Key] = (
         "field: tolerate what real cars are known for; conformance: tolerate nothing",
         choices=("field", "conformance"),
     ),
+    *(
+        Key(
+            "tolerate",
+            quirk.key,
+            bool,
+            default=True,
+            why=f"with v2g.profile field: {quirk.value}",
+        )
+        for quirk in Quirk
+    ),
     Key(
         "v2g",
         "protocols",
@@ -264,5 +275,13 @@ KEYS: Sequence[Key] = (
         "twin",
         "the DC supply; twin is the one of the twin's bench",
         choices=("twin",),
+    ),
+    Key(
+        "supply",
+        "simulate_precharge",
+        bool,
+        default=False,
+        why="bench without a supply: cable check and precharge are said to be good, "
+        "nothing is measured, and nothing is ever switched on",
     ),
 )

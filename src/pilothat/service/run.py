@@ -25,7 +25,7 @@ from pathlib import Path
 
 from pilothat.errors import PilotHatError
 from pilothat.journal import Recorder, header_of
-from pilothat.plant import AcRatings, Ratings
+from pilothat.power.nopower import SIMULATED
 from pilothat.runtime import netwatch
 from pilothat.runtime.boards import open_supply
 from pilothat.runtime.guardlink import GuardLink, pair
@@ -36,15 +36,11 @@ from pilothat.runtime.shell import Ports, Shell
 from pilothat.runtime.v2gport import TlsOffer
 from pilothat.service import config
 from pilothat.service.config import Settings
+from pilothat.service.making import ac_ratings, check, station_settings
 from pilothat.service.securing import contracts_of, time_of_day, tls_of
-from pilothat.slac.settings import SlacSettings, Validates
 from pilothat.station.events import Authorised, StopCause, StopRequested
 from pilothat.station.settings import ContractSettings, StationSettings
 from pilothat.station.station import Station
-from pilothat.v2g.quirks import CONFORMANCE, FIELD
-from pilothat.v2g.secc.din import DinSettings
-from pilothat.v2g.secc.iso2_answers import Offer, modes_of
-from pilothat.v2g.secc.iso2_power import Iso2Settings
 
 log = logging.getLogger("pilothat")
 
@@ -74,67 +70,14 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    check(settings)
     tls, contracts = tls_of(settings), contracts_of(settings)
     if options.check:
         sys.stdout.write(f"{options.config}: good\n")
         return 0
+    if settings.flag("supply.simulate_precharge"):
+        log.warning("supply.simulate_precharge is on. %s", SIMULATED)
     return asyncio.run(_serve(settings, tls, contracts))
-
-
-def _ac_ratings(settings: Settings) -> AcRatings | None:
-    """Return what an AC outlet gives; None for a DC one."""
-    if settings.text("station.outlet") != "ac":
-        return None
-    return AcRatings(
-        nominal_v=settings.number("ac.nominal_v"),
-        max_a=settings.number("ac.max_a"),
-        phases=int(settings.number("ac.phases")),
-    )
-
-
-PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
-
-
-def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
-    """Return the station's settings from the file's."""
-    quirks = FIELD if settings.text("v2g.profile") == "field" else CONFORMANCE
-    ac = _ac_ratings(settings)
-    return StationSettings(
-        host_mac=host_mac,
-        ratings=Ratings(
-            max_v=settings.number("limits.max_v"),
-            min_v=settings.number("limits.min_v"),
-            max_a=settings.number("limits.max_a"),
-            min_a=settings.number("limits.min_a"),
-            max_w=settings.number("limits.max_w"),
-        ),
-        din=DinSettings(
-            evse_id=bytes.fromhex(settings.text("station.evse_id")),
-            quirks=quirks,
-        ),
-        ac=ac,
-        iso2=Iso2Settings(
-            offer=Offer(
-                settings.text("station.evse_id_iso"),
-                modes_of(ac),
-                settings.text("station.meter_id"),
-            ),
-            quirks=quirks,
-            wants_receipts=settings.flag("v2g.receipts"),
-        ),
-        protocols=PROTOCOLS[settings.text("v2g.protocols")],
-        slac=SlacSettings(
-            attn_rx_db=int(settings.number("slac.attn_rx_db")),
-            strict_ids=settings.flag("slac.strict_ids"),
-            validates=Validates[settings.text("slac.validation").upper()],
-            weaker_by_db=int(settings.number("slac.weaker_by_db")),
-        ),
-        has_ventilation=settings.flag("pilot.ventilation"),
-        is_free=settings.text("station.authorisation") == "free",
-        retries=int(settings.number("slac.retries")),
-        patience_s=settings.number("ac.patience_s"),
-        interrupts_on_link_loss=settings.flag("ac.interrupt_on_link_loss"),
-    )
 
 
 async def _serve(
@@ -223,7 +166,7 @@ def _only_one(interface: str) -> Iterator[None]:
 def _guard(settings: Settings) -> Iterator[GuardLink]:
     """Run the guard process as long as we need it."""
     ours, theirs = pair()
-    ac = _ac_ratings(settings)
+    ac = ac_ratings(settings)
     ventilation = "yes" if settings.flag("pilot.ventilation") else "no"
     command = [
         sys.executable,

@@ -11,8 +11,10 @@ from pathlib import Path
 from pilothat.errors import ConfigError
 from pilothat.runtime.v2gport import TlsOffer
 from pilothat.service.config import Settings
+from pilothat.service.making import quirks_of
 from pilothat.station.settings import ContractSettings
 from pilothat.v2g.plant import TimeOfDay
+from pilothat.v2g.quirks import Quirk
 
 log = logging.getLogger("pilothat")
 
@@ -62,7 +64,7 @@ def contracts_of(settings: Settings) -> ContractSettings | None:
         issuing = issuer(folder) if settings.flag("v2g.issue_contracts") else None
     except ConfigError as error:
         raise _with_key(error, folder) from None
-    is_strict = settings.text("v2g.profile") == "conformance"
+    is_strict = Quirk.LAX_CERTIFICATES not in quirks_of(settings)
     return replace(found, issuer=issuing, is_strict=is_strict)
 
 

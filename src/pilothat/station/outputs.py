@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pilothat.guard import SAFE, Want
-from pilothat.power.path import Monitor, Output, Switch
+from pilothat.power.path import Monitor, Note, Output, Switch
 from pilothat.station.actions import (
     Action,
     MeasureIsolation,
@@ -45,11 +45,13 @@ class Outputs:
         """Want the contactor and the supply's enable line like this."""
         self._want = Want(self._want.duty_pct, closed, enabled)
 
-    def of_path(self, action: Output | Monitor | Switch) -> None:
+    def of_path(self, action: Output | Monitor | Switch | Note) -> None:
         """Take what the power path wants of others."""
         match action:
             case Output(setpoint):
                 self.add(SetOutput(setpoint))
+            case Note(text):
+                self.publish(Topic.NOTE, text)
             case Monitor(on):
                 self.add(MeasureIsolation(on))
             case Switch(closed, enabled):

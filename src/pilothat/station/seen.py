@@ -1,4 +1,4 @@
-"""The station as a session sees it, and as its own stopping path does."""
+"""What a station has for power, as a session sees it and as its stopping path does."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ from pilothat.faults import Fault
 from pilothat.guard import GuardFact
 from pilothat.pilot.levels import PilotState
 from pilothat.power.acpath import AcPath
+from pilothat.power.nopower import NoPower
 from pilothat.power.path import PowerPath
 from pilothat.station.settings import StationSettings
 from pilothat.station.stopping import StopView
 from pilothat.station.talk import Talk
 from pilothat.v2g.plant import PlantState
 
+Path = PowerPath | AcPath | NoPower
+
+
+def path_of(settings: StationSettings) -> Path:
+    """Return the power path that a station has."""
+    if settings.ac is not None:
+        return AcPath()
+    no_power = settings.simulates_precharge
+    return (NoPower if no_power else PowerPath)(settings.ratings)
+
 
 def plant_state(
     settings: StationSettings,
-    path: PowerPath | AcPath,
+    path: Path,
     pilot: PilotState,
     standing: tuple[bool | None, bool, Fault | None],
     energy_wh: float,
@@ -40,7 +51,7 @@ def plant_state(
     )
 
 
-def stop_view(talk: Talk, path: PowerPath | AcPath, guard: GuardFact) -> StopView:
+def stop_view(talk: Talk, path: Path, guard: GuardFact) -> StopView:
     """Return the station as the stopping path sees it."""
     return StopView(
         has_session=talk.session is not None,

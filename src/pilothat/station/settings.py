@@ -60,6 +60,7 @@ class StationSettings:
     retries: matches tried before a car must be plugged in again
     patience_s: AC: time for the matching of a car that is authorised meanwhile; then
         the duty offers the current
+    simulates_precharge: a bench without a supply, where nothing is ever switched on
     interrupts_on_link_loss: AC: a lost link ends charging by the duty too
     """
 
@@ -77,3 +78,4 @@ class StationSettings:
     retries: int = C_SEQU_RETRY
     patience_s: float = EIM_PATIENCE_S
     interrupts_on_link_loss: bool = False
+    simulates_precharge: bool = False

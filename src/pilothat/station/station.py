@@ -16,14 +16,13 @@ from pilothat.pilot.duty import FAULT_PCT
 from pilothat.pilot.levels import PilotState
 from pilothat.plant import CheckCable, Cut, ForPower, Wish
 from pilothat.power import path as power
-from pilothat.power.acpath import AcPath
 from pilothat.slac.timing import T_CONN_RESUME_S
 from pilothat.station import events, phases
 from pilothat.station import powerline as line
 from pilothat.station.actions import Action, Raise, Topic
 from pilothat.station.outputs import Outputs
 from pilothat.station.phases import Phase
-from pilothat.station.seen import plant_state, stop_view
+from pilothat.station.seen import path_of, plant_state, stop_view
 from pilothat.station.serving import served
 from pilothat.station.settings import StationSettings
 from pilothat.station.standing import StandingFaults, judge_pilot
@@ -50,7 +49,7 @@ class Station:
         self.pilot = PilotFact(PilotState.F, 0.0, None, FAULT_PCT)
         self.guard = GuardFact(is_contactor_closed=False, is_supply_enabled=False)
         self.faults = StandingFaults()
-        self.path = AcPath() if settings.ac else power.PowerPath(settings.ratings)
+        self.path = path_of(settings)
         self.line = line.Powerline(
             settings.host_mac, settings.slac, settings.modem, entropy
         )

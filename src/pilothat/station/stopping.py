@@ -22,7 +22,7 @@ from pilothat.station.phases import (
     Phase,
     PilotSteps,
 )
-from pilothat.v2g.plant import Ending
+from pilothat.v2g.plant import STOP_WITHIN_S, Ending
 
 
 class Effect(Enum):
@@ -84,7 +84,11 @@ def _at_once(_: StopView) -> bool:
 
 
 ANNOUNCE = Step(
-    "announce", Effect.ANNOUNCE, lambda v: not v.has_session, 12.0, Effect.CUT
+    "announce",
+    Effect.ANNOUNCE,
+    lambda v: not v.has_session,
+    STOP_WITHIN_S + 2.0,
+    Effect.CUT,
 )
 RAMP = Step("ramp down", Effect.RAMP, _is_ramped, 1.5, Effect.CUT)
 CUT = Step("cut", Effect.CUT, _at_once)

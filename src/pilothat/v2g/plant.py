@@ -14,6 +14,8 @@ from pilothat.frozen import dataclass
 from pilothat.pilot.levels import PilotState
 from pilothat.plant import AcRatings, Isolation, PathPhase, Ratings
 
+STOP_WITHIN_S = 10  # what a car that is asked to stop has for it (NotificationMaxDelay)
+
 
 @dataclass(frozen=True, slots=True)
 class PlantState:

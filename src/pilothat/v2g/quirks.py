@@ -21,6 +21,15 @@ class Quirk(Enum):
     STOP_IN_C = "SessionStop of a DC session while the pilot is still in C"
     WELDING_IN_C = "WeldingDetection while the pilot is still in C"
     SLOPPY_PROFILE = "charging profile above PMax: many cars"
+    LAX_CERTIFICATES = (
+        "contract chains without domain component, path length or country: "
+        "those of several issuers"
+    )
+
+    @property
+    def key(self) -> str:
+        """The name of its switch in the settings."""
+        return self.name.lower()
 
 
 FIELD = frozenset(Quirk)

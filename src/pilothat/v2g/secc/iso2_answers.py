@@ -39,7 +39,7 @@ from pilothat.v2g.messages.iso2_types import (
     SupportedEnergyTransferMode,
     UnitSymbol,
 )
-from pilothat.v2g.plant import PlantState
+from pilothat.v2g.plant import STOP_WITHIN_S, PlantState
 
 DAY_S = 86_400  # what a schedule must last when the car does not say when it leaves
 LATEST_S = 16_777_214 + DAY_S  # what two entries can say
@@ -175,11 +175,15 @@ def status(plant: PlantState, code: DcEvseStatusCode) -> DcEvseStatus:
     elif plant.wants_stop and code in _GOING_ON:
         code, notification = _Code.EVSE_Shutdown, EvseNotification.StopCharging
     return DcEvseStatus(
-        notification_max_delay=0,
+        notification_max_delay=_delay_s(notification),
         evse_notification=notification,
         evse_isolation_status=_ISOLATION[plant.isolation],
         evse_status_code=code,
     )
+
+
+def _delay_s(notification: EvseNotification) -> int:
+    return 0 if notification is EvseNotification.NONE else STOP_WITHIN_S
 
 
 def loop_status(plant: PlantState) -> AcEvseStatus | DcEvseStatus:
@@ -190,11 +194,10 @@ def loop_status(plant: PlantState) -> AcEvseStatus | DcEvseStatus:
 def ac_status(plant: PlantState) -> AcEvseStatus:
     """Return the status of an AC outlet."""
     is_asked_to_stop = plant.wants_stop or plant.fault is not None
+    wish = EvseNotification.StopCharging if is_asked_to_stop else EvseNotification.NONE
     return AcEvseStatus(
-        notification_max_delay=0,
-        evse_notification=EvseNotification.StopCharging
-        if is_asked_to_stop
-        else EvseNotification.NONE,
+        notification_max_delay=0 if plant.fault else _delay_s(wish),
+        evse_notification=wish,
         rcd=False,  # no input of this station tells what has tripped
     )
 

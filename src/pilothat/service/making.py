@@ -1,0 +1,97 @@
+"""The settings of a station, made of those in a file."""
+
+from __future__ import annotations
+
+from pilothat.errors import ConfigError
+from pilothat.plant import AcRatings, Ratings
+from pilothat.service.config import Settings
+from pilothat.slac.settings import SlacSettings, Validates
+from pilothat.station.settings import StationSettings
+from pilothat.v2g.messages.iso2_types import EnergyTransferMode
+from pilothat.v2g.quirks import CONFORMANCE, Quirk
+from pilothat.v2g.secc.din import DinSettings
+from pilothat.v2g.secc.iso2_answers import Offer, modes_of
+from pilothat.v2g.secc.iso2_power import Iso2Settings
+
+PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
+
+
+def check(settings: Settings) -> None:
+    """Raise ConfigError for settings that are good alone, but not together."""
+    if settings.text("station.outlet") != "ac":
+        return
+    if settings.text("v2g.protocols") == "din":
+        raise ConfigError(
+            'serves nothing on station.outlet = "ac": DIN is for DC',
+            where="v2g.protocols",
+            remedy='Set it to "all" or "iso2"',
+        )
+    if settings.flag("supply.simulate_precharge"):
+        raise ConfigError(
+            'is for DC, and station.outlet is "ac"',
+            where="supply.simulate_precharge",
+            remedy="Take it out",
+        )
+
+
+def quirks_of(settings: Settings) -> frozenset[Quirk]:
+    """Return what is tolerated of cars: all or some in the field, else nothing."""
+    if settings.text("v2g.profile") == "conformance":
+        return CONFORMANCE
+    return frozenset(one for one in Quirk if settings.flag(f"tolerate.{one.key}"))
+
+
+def ac_ratings(settings: Settings) -> AcRatings | None:
+    """Return what an AC outlet gives; None for a DC one."""
+    if settings.text("station.outlet") != "ac":
+        return None
+    return AcRatings(
+        nominal_v=settings.number("ac.nominal_v"),
+        max_a=settings.number("ac.max_a"),
+        phases=int(settings.number("ac.phases")),
+    )
+
+
+def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
+    """Return the station's settings from the file's."""
+    ac = ac_ratings(settings)
+    return StationSettings(
+        host_mac=host_mac,
+        ratings=Ratings(
+            max_v=settings.number("limits.max_v"),
+            min_v=settings.number("limits.min_v"),
+            max_a=settings.number("limits.max_a"),
+            min_a=settings.number("limits.min_a"),
+            max_w=settings.number("limits.max_w"),
+        ),
+        din=DinSettings(
+            evse_id=bytes.fromhex(settings.text("station.evse_id")),
+            quirks=quirks_of(settings),
+        ),
+        ac=ac,
+        iso2=_iso2(settings, modes_of(ac)),
+        protocols=PROTOCOLS[settings.text("v2g.protocols")],
+        slac=SlacSettings(
+            attn_rx_db=int(settings.number("slac.attn_rx_db")),
+            strict_ids=settings.flag("slac.strict_ids"),
+            validates=Validates[settings.text("slac.validation").upper()],
+            weaker_by_db=int(settings.number("slac.weaker_by_db")),
+        ),
+        simulates_precharge=settings.flag("supply.simulate_precharge"),
+        has_ventilation=settings.flag("pilot.ventilation"),
+        is_free=settings.text("station.authorisation") == "free",
+        retries=int(settings.number("slac.retries")),
+        patience_s=settings.number("ac.patience_s"),
+        interrupts_on_link_loss=settings.flag("ac.interrupt_on_link_loss"),
+    )
+
+
+def _iso2(settings: Settings, modes: tuple[EnergyTransferMode, ...]) -> Iso2Settings:
+    offer = Offer(
+        settings.text("station.evse_id_iso"), modes, settings.text("station.meter_id")
+    )
+    return Iso2Settings(
+        offer=offer,
+        quirks=quirks_of(settings),
+        wants_receipts=settings.flag("v2g.receipts"),
+    )
