@@ -1,11 +1,14 @@
 """What must hold after every event, whatever happens.
 
 Breaking one is a defect of ours, never of the car; each is told with time and facts.
+A rule says until when it holds if nothing changes: ``_ALWAYS`` where only a change can
+break it, now where it must be looked at again at the next event, ``_BROKEN`` if it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING
 
 from pilothat.exi.codec import ExiError
@@ -31,6 +34,29 @@ CURRENT_A = 5.0  # what still counts as a current
 FALLS_S = (0.02, 0.1)  # after the supply was cut: its rest may flow under F
 _MAX_VIOLATIONS = 20
 _TIMED = (Phase.MATCHING, Phase.SETUP, Phase.SESSION, Phase.STOPPING, Phase.RETRY)
+_ALWAYS, _BROKEN = inf, -inf
+
+Rule = Callable[[float], float]  # from the time now
+
+
+class Watch:
+    """Rules that the same changes can break."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._rules = rules
+        self.calm_until = _BROKEN  # all rules hold until then, if nothing changes
+
+    def stir(self) -> None:
+        """Note that something may have changed."""
+        self.calm_until = _BROKEN
+
+    def look(self, now: float) -> Iterable[str]:
+        """Return which rules are broken."""
+        untils = [holds(now) for holds in self._rules.values()]
+        self.calm_until = min(untils)
+        if self.calm_until >= now:
+            return ()
+        return [n for n, until in zip(self._rules, untils, strict=True) if until < now]
 
 
 class Invariants:
@@ -51,28 +77,43 @@ class Invariants:
         self._heard_at = 0.0  # the car spoke last
         self._stalled_at = 0.0  # the main program hung, last
         self._setpoint = OFF
-        self._fed_at = 0.0  # the supply was enabled, last
+        self._is_fed = False  # the supply is enabled
+        self._fed_at = 0.0  # it was cut, last
         self._opened_at: float | None = 0.0  # the contactor was told to open
-        self._rules: tuple[tuple[str, Callable[[], bool]], ...] = (
-            ("contactor driven closed without C or D", self._is_driven_rightly),
-            ("contactor closed 100 ms after CP left C and D", self._is_open_in_time),
-            ("contactor driven closed while a fault stands", self._obeys_faults),
-            ("a phase without a deadline", self._has_deadline),
-            ("voltage on an unplugged outlet", self._is_unplugged_safe),
-            ("a request without an answer", self._answers),
-            ("a set-point behind an open contactor", self._is_idle_when_open),
-            ("a silent car that is waited for", self._is_silence_ended),
-            ("state F while current flows", self._is_pilot_kept_under_current),
+        self.station = Watch(
+            {
+                "contactor driven closed while a fault stands": self._obeys_faults,
+                "a phase without a deadline": self._has_deadline,
+                "a request without an answer": self._answers,
+                "a silent car that is waited for": self._is_silence_ended,
+            }
+        )
+        self._power = Watch(
+            {
+                "contactor driven closed without C or D": self._is_driven_rightly,
+                "contactor closed 100 ms after CP left C and D": self._is_open_in_time,
+                "voltage on an unplugged outlet": self._is_unplugged_safe,
+                "a set-point behind an open contactor": self._is_idle_when_open,
+                "state F while current flows": self._is_pilot_kept_under_current,
+            }
         )
 
+    def stir(self) -> None:
+        """Note that something may have changed on bench or guard."""
+        self._power.stir()
+        self.station.stir()
+
     def check(self) -> None:
-        """Look at everything."""
-        for name, holds in self._rules:
-            if not holds():
-                self._broken(name)
+        """Look at everything that is not known to hold until later."""
+        now = self._clock.now
+        for watch in (self.station, self._power):
+            if now > watch.calm_until:
+                for name in watch.look(now):
+                    self._broken(name)
 
     def pilot_is(self, sample: PilotSample) -> None:
         """Note what is really on the pilot, not what the guard makes of it."""
+        self.stir()
         level, now = classify(sample.high_v), self._world.now
         is_gap = level is None and sample.high_v > PilotLevel.E.value[0]
         since = now + GAP_S if is_gap else now
@@ -87,6 +128,7 @@ class Invariants:
 
     def commanded(self, setpoint: Setpoint) -> None:
         """Look at a set-point for the supply."""
+        self._power.stir()
         self._setpoint = setpoint
         station, limits = self._world.station, self._world.settings.station.ratings
         path = station.path
@@ -135,52 +177,54 @@ class Invariants:
         if len(self.violations) < _MAX_VIOLATIONS:
             self.violations.append(f"t={world.now:.4f} s: {told}")
 
-    def _is_driven_rightly(self) -> bool:
+    def _is_driven_rightly(self, _now: float) -> float:
         if not self._guard.driven.is_contactor_closed:
-            return True
+            return _ALWAYS
         pilot = self._guard.pilot
-        return pilot.state.wants_energy and not pilot.is_diode_bad
+        is_right = pilot.state.wants_energy and not pilot.is_diode_bad
+        return _ALWAYS if is_right else _BROKEN
 
-    def _is_open_in_time(self) -> bool:
-        if self._left_c_at is None or self.is_excused:
-            return True
-        now = self._clock.now
-        gone_s = now - self._left_c_at
-        return gone_s <= CP_LOST_S or not self._world.bench.contactor_is_closed(now)
+    def _is_open_in_time(self, now: float) -> float:
+        if self.is_excused:
+            return now
+        if self._left_c_at is None or not self._world.bench.contactor_is_closed(now):
+            return _ALWAYS
+        is_early = now - self._left_c_at <= CP_LOST_S
+        return self._left_c_at + CP_LOST_S if is_early else _BROKEN
 
-    def _obeys_faults(self) -> bool:
+    def _obeys_faults(self, _now: float) -> float:
         station = self._station
         if station.faults.first is None or station.phase is Phase.STOPPING:
-            return True
-        return not self._guard.driven.is_contactor_closed
+            return _ALWAYS
+        return _BROKEN if self._guard.driven.is_contactor_closed else _ALWAYS
 
-    def _has_deadline(self) -> bool:
-        return self._station.phase not in _TIMED or self._world.has_deadline()
+    def _has_deadline(self, _now: float) -> float:
+        is_timed = self._station.phase in _TIMED
+        return _BROKEN if is_timed and not self._world.has_deadline() else _ALWAYS
 
-    def _is_unplugged_safe(self) -> bool:
-        if self._unplugged_at is None or self.is_excused:
-            return True
-        now = self._clock.now
+    def _is_unplugged_safe(self, now: float) -> float:
+        if self.is_excused:
+            return now
+        if self._unplugged_at is None:
+            return _ALWAYS
         if now - self._unplugged_at <= LIVE_AFTER_S:
-            return True
-        return self._world.bench.inlet(now)[0] < SAFE_V
+            return self._unplugged_at + LIVE_AFTER_S
+        return now if self._world.bench.inlet(now)[0] < SAFE_V else _BROKEN
 
-    def _answers(self) -> bool:
-        now = self._clock.now
-        if self._world.is_main_stalled:
+    def _answers(self, now: float) -> float:
+        is_stalled = self._world.is_main_stalled
+        if is_stalled:
             self._stalled_at = now
-        if not self._asked:
-            return True
-        if not self._station.talk.is_connected:
+        if not self._asked or not self._station.talk.is_connected:
             self._asked.clear()
-            return True
+            return now if is_stalled else _ALWAYS
         since = max(self._asked[0][0], self._stalled_at)
         if now - since <= ANSWER_S:
-            return True
+            return now if is_stalled else since + ANSWER_S
         if self._is_owed():
-            return False
+            return _BROKEN
         del self._asked[0]
-        return True
+        return now
 
     def _is_owed(self) -> bool:
         """Tell whether the oldest of the requests must be answered at all.
@@ -191,29 +235,37 @@ class Invariants:
         has_session = self._world.station.talk.session is not None
         return not (data and has_session) or is_request(data)
 
-    def _is_silence_ended(self) -> bool:
+    def _is_silence_ended(self, now: float) -> float:
         """Give up a session in which nothing was asked for a minute."""
-        is_silent = self._clock.now - self._heard_at > SILENT_S
-        return not is_silent or self._station.phase is not Phase.SESSION
+        if self._station.phase is not Phase.SESSION:
+            return _ALWAYS
+        is_silent = now - self._heard_at > SILENT_S
+        return _BROKEN if is_silent else self._heard_at + SILENT_S
 
-    def _is_idle_when_open(self) -> bool:
+    def _is_idle_when_open(self, now: float) -> float:
         """Want nothing of the supply soon after the contactor was told to open."""
         if self._guard.driven.is_contactor_closed or self._world.is_main_stalled:
             self._opened_at = None
-            return True
+            return _ALWAYS
         if self._opened_at is None:
-            self._opened_at = self._clock.now
-        return not self._setpoint.is_on or self._clock.now - self._opened_at <= OFF_S
+            self._opened_at = now
+        if not self._setpoint.is_on:
+            return _ALWAYS
+        is_early = now - self._opened_at <= OFF_S
+        return self._opened_at + OFF_S if is_early else _BROKEN
 
-    def _is_pilot_kept_under_current(self) -> bool:
+    def _is_pilot_kept_under_current(self, now: float) -> float:
         """Keep the car able to read the pilot until its current is gone."""
-        driven, now = self._guard.driven, self._clock.now
-        if driven.is_supply_enabled:
-            self._fed_at = now
-        if driven.duty_pct != FAULT_PCT or self.is_excused:
-            return True
+        driven = self._guard.driven
+        if self._is_fed or driven.is_supply_enabled:
+            self._is_fed, self._fed_at = driven.is_supply_enabled, now
+        if self.is_excused:
+            return now
+        if driven.duty_pct != FAULT_PCT:
+            return _ALWAYS
         is_falling = FALLS_S[0] <= now - self._fed_at <= FALLS_S[1]
-        return is_falling or self._world.bench.inlet(now)[1] <= CURRENT_A
+        is_kept = is_falling or self._world.bench.inlet(now)[1] <= CURRENT_A
+        return now if is_kept else _BROKEN
 
 
 _MESSAGES: Mapping[str, type] = {"din": din.Request, "iso2": iso2.Request}

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from hashlib import sha256
 from math import inf
 
 from pilothat import guard as guarding
-from pilothat.journal import Entry, Recorder, header_of, line_of
 from pilothat.station import actions as wanted
 from pilothat.station import events as heard
 from pilothat.station.actions import Action
@@ -21,6 +19,7 @@ from pilothat.twin import carevents as driven
 from pilothat.twin import stage
 from pilothat.twin.bench import Bench, BenchFault
 from pilothat.twin.chance import Chance
+from pilothat.twin.chronicle import Chronicle
 from pilothat.twin.clockwork import Clockwork
 from pilothat.twin.driver import Driver
 from pilothat.twin.invariants import Invariants
@@ -43,11 +42,11 @@ class World:
     def __init__(self, settings: WorldSettings, seed: int) -> None:
         self.settings = settings
         self.clock = Clockwork()
-        self.lines = [header_of(settings.station)] if settings.keeps_lines else []
+        self._chronicle = Chronicle(settings, seed)
+        self.lines = self._chronicle.lines
         self.watchers: list[Watcher] = []
         self.events = 0
-        self._recorder = Recorder(Chance(seed, "station"))
-        self.station = Station(settings.station, self._recorder)
+        self.station = Station(settings.station, self._chronicle.entropy)
         self.guard = guarding.Guard(has_ventilation=settings.station.has_ventilation)
         self.bench = Bench(settings.bench, Chance(seed, "bench"))
         self.medium = Medium(settings.medium, Chance(seed, "medium"))
@@ -61,7 +60,6 @@ class World:
         self._backlog: list[heard.Event] = []
         self._lease = guarding.Lease(guarding.SAFE)
         self._renewed_at = 0.0
-        self._hash = sha256()
         self._sample_told: object = None
         self._is_closed_told = False
         self._seen_told: tuple[float, bool] | None = None
@@ -152,6 +150,7 @@ class World:
 
     def stall(self, duration_s: float) -> None:
         """Let the main program hang."""
+        self.invariants.stir()
         self.is_main_stalled = True
         self._stalled_until = max(self._stalled_until, self.now + duration_s)
         self._station_actor.touch()
@@ -162,6 +161,7 @@ class World:
         if self.now < self._stalled_until:
             return
         self.is_main_stalled = False
+        self.invariants.stir()
         self._station_actor.touch()
         backlog, self._backlog = self._backlog, []
         for event in backlog:
@@ -195,17 +195,15 @@ class World:
     @property
     def journal_sha256(self) -> str:
         """The hash over all journal lines so far."""
-        return self._hash.hexdigest()
+        return self._chronicle.sha256
 
     # --- the station and what it wants
 
     def _record(self, event: heard.Event | None, actions: Sequence[Action]) -> None:
         self._station_actor.touch()
+        self.invariants.station.stir()
         now = self.clock.now
-        line = line_of(Entry(now, event, actions, self._recorder.take()))
-        self._hash.update(line.encode())
-        if self.settings.keeps_lines:
-            self.lines.append(line)
+        self._chronicle.write(now, event, actions)
         for watch in self.watchers:
             watch(now, event, actions)
         for action in actions:
@@ -271,7 +269,8 @@ class World:
         self._of_guard(self.guard.handle(event, self.now))
 
     def _of_guard(self, actions: Iterable[guarding.GuardAction]) -> None:
-        for action in actions:
+        for action in actions:  # without one, nothing has changed
+            self.invariants.stir()
             self._doers[type(action)](action)
 
     def _do_pilot(self, action: guarding.DrivePilot) -> None:
@@ -323,6 +322,7 @@ class World:
 
     def _stir(self) -> None:
         """Something has been changed on the bench."""
+        self.invariants.stir()
         self._bench_actor.touch()
         self.measuring.stir(self.now)
         self._measuring_actor.touch()
