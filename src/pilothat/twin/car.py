@@ -24,11 +24,7 @@ from pilothat.plc.events import KeyConfirmed, SetKey
 from pilothat.plc.modem import Modem
 from pilothat.slac import events as slac
 from pilothat.slac.ev import EvSlac
-from pilothat.station.actions import (
-    SdpOut,
-    SendFrame,
-    TcpClose,
-)
+from pilothat.station.actions import SdpOut, SendFrame, TcpClose
 from pilothat.station.events import (
     FrameIn,
     MessageIn,
@@ -62,7 +58,7 @@ from pilothat.v2g.evcc import events as ev
 from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.handshake import Chosen
 from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
-from pilothat.v2g.evcc.states import has_begun
+from pilothat.v2g.evcc.states import State, has_begun
 
 __all__ = [
     "Car",
@@ -107,6 +103,7 @@ class Car:
         self._search_at = 0.0
         self._pilot = ev.PilotSeen(0.0, is_pwm=False)
         self._tries = self._toggles = 0
+        self._stage_told: Phase | State | None = None
         self._journal: list[PhaseEntry] = []
         self._out: list[CarAction] = []
 
@@ -135,8 +132,12 @@ class Car:
     @property
     def phase_text(self) -> str:
         """The phase as a person reads it; within a session, its state."""
+        return str(self._stage.value)
+
+    @property
+    def _stage(self) -> Phase | State:
         is_talking, session = self.phase is Phase.SESSION, self._talk.session
-        return session.state.value if is_talking and session else self.phase.value
+        return session.state if is_talking and session else self.phase
 
     @property
     def summary(self) -> Summary:
@@ -156,6 +157,8 @@ class Car:
     def handle(self, event: CarEvent, now: float) -> Sequence[CarAction]:
         """Take one event."""
         match event:
+            case MessageIn() | TcpData():
+                self._hear(event, now)
             case Plug() if self.phase is Phase.AWAY:
                 self._tries = 0
                 self.outcome, self.reason = None, ""
@@ -207,13 +210,13 @@ class Car:
 
     def _flush(self, now: float) -> Sequence[CarAction]:
         """Hand out what is wanted, and note where the car stands."""
-        text = self.phase_text
-        if not self._journal or self._journal[-1].phase != text:
-            self._journal.append(PhaseEntry(now, text))
+        if self._stage is not self._stage_told:
+            self._stage_told = self._stage
+            self._journal.append(PhaseEntry(now, self.phase_text))
         session = self._talk.session
-        if session is not None and has_begun(session.state):
+        if self._setup_by is not None and session and has_begun(session.state):
             self._setup_by = None
-        actions, self._out = tuple(self._out), []
+        actions, self._out = self._out, []
         return actions
 
     def _enter(self, phase: Phase, now: float, limit_s: float | None = None) -> None:
@@ -282,8 +285,6 @@ class Car:
                 self._connected(connection, now)
             case TcpClosed(connection):
                 self._disconnected(connection, now)
-            case TcpData() | MessageIn():
-                self._hear(event, now)
 
     def _connected(self, connection: int, now: float) -> None:
         if self.phase is not Phase.CONNECTING:
@@ -390,7 +391,7 @@ class Car:
         self._tell(ev.Disconnected(), now)
         self._out += self._talk.hang_up()
         self._quiet(now)
-        self._talk.dialog = None
+        self._talk.drop()
 
     def _quiet(self, now: float) -> None:
         self._setup_by = None

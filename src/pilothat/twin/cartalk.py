@@ -40,6 +40,7 @@ class CarTalk:
         self._connection: int | None = None
         self._paused: Paused | None = None  # to be joined again
         self.dialog: Handshake | Session | None = None
+        self.session: Session | None = None  # the dialog from the handshake's end on
         self.requests = self.responses = 0
 
     @property
@@ -47,22 +48,18 @@ class CarTalk:
         """The next time something is due."""
         return self.dialog.deadline if self.dialog else None
 
-    @property
-    def session(self) -> Session | None:
-        """The session, from the handshake's end on."""
-        return self.dialog if isinstance(self.dialog, Session) else None
-
     def open(self, connection: int) -> None:
         """Begin anew on a fresh connection."""
         self._connection = connection
         self._line = Line()
-        self.dialog = Handshake(self._profile.handshake)
+        self.dialog, self.session = Handshake(self._profile.handshake), None
 
     def begin(self, namespace: str) -> bool:
         """Start the session the handshake has chosen; False when it is not built."""
         begun = speech(namespace, self._settings, self._paused, self._contract)
         if begun is not None:
-            self._line.protocol, self.dialog = begun.codec, begun.session
+            self._line.protocol = begun.codec
+            self.dialog = self.session = begun.session
         return begun is not None
 
     def note(self) -> None:
@@ -106,6 +103,10 @@ class CarTalk:
     def lose(self) -> None:
         """Take note that the connection is gone."""
         self._connection = None
+
+    def drop(self) -> None:
+        """End the dialog without a word."""
+        self.dialog = self.session = None
 
     def hang_up(self) -> Sequence[CarAction]:
         """Return what closes the connection, if there is one."""
