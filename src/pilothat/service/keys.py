@@ -127,6 +127,13 @@ KEYS: Sequence[Key] = (
         default=False,
         why="a lost powerline link ends charging by the duty too, not only the session",
     ),
+    Key(
+        "ac",
+        "read_soc",
+        bool,
+        default=False,
+        why="ask a car by DIN SPEC 70121 how full it is, then charge by the duty alone",
+    ),
     Key("limits", "max_v", float, 500.0, "rated voltage", 150.0, 1000.0, "V"),
     Key("limits", "min_v", float, 150.0, "lowest voltage", 0.0, 1000.0, "V"),
     Key("limits", "max_a", float, 125.0, "rated current", 1.0, 500.0, "A"),

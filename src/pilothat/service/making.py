@@ -82,6 +82,7 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
         is_free=settings.text("station.authorisation") == "free",
         retries=int(settings.number("slac.retries")),
         patience_s=settings.number("ac.patience_s"),
+        reads_soc=settings.flag("ac.read_soc"),
         interrupts_on_link_loss=settings.flag("ac.interrupt_on_link_loss"),
     )
 

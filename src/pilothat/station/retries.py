@@ -11,12 +11,13 @@ class Retries:
     def __init__(self, allowed: int) -> None:
         self._allowed = allowed
         self._used = 0
+        self._has_begun_again = False
         self._steps: PilotSteps = ()
 
     @property
     def is_first_try(self) -> bool:
         """Whether this car has had no other try."""
-        return self._used == 0
+        return self._used == 0 and not self._has_begun_again
 
     def take(self, steps: PilotSteps, *, counts: bool = True) -> bool:
         """Begin with the steps to another try; False when none is left.
@@ -26,6 +27,7 @@ class Retries:
         if counts and self._used >= self._allowed:
             return False
         self._used += counts
+        self._has_begun_again = True
         self._steps = steps
         return True
 
@@ -42,4 +44,4 @@ class Retries:
 
     def renew(self) -> None:
         """Begin to count for another car."""
-        self._used = 0
+        self._used, self._has_begun_again = 0, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pilothat.machine import Entropy
 from pilothat.station.settings import StationSettings
@@ -29,6 +30,9 @@ def served(
         (DIN, lambda opening: din.session(settings.din, entropy, opening.now)),
         (ISO2, open_iso2),
     )
+    if settings.reads_soc and settings.ac is not None:
+        reading = replace(settings.din, only_reads=True)
+        return [(DIN, lambda opening: din.session(reading, entropy, opening.now))]
     outlet = every if settings.ac is None else every[1:]  # DIN is for DC
     return [one for one in outlet if one[0].protocol in settings.protocols]
 

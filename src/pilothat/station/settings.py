@@ -62,6 +62,7 @@ class StationSettings:
         the duty offers the current
     simulates_precharge: a bench without a supply, where nothing is ever switched on
     interrupts_on_link_loss: AC: a lost link ends charging by the duty too
+    reads_soc: AC: a car is asked by DIN how full it is, then charges by the duty alone
     """
 
     host_mac: bytes
@@ -78,4 +79,5 @@ class StationSettings:
     retries: int = C_SEQU_RETRY
     patience_s: float = EIM_PATIENCE_S
     interrupts_on_link_loss: bool = False
+    reads_soc: bool = False
     simulates_precharge: bool = False

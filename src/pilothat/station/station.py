@@ -386,7 +386,7 @@ class Station:
         if phase not in phases.FOLLOWS[self.phase]:
             raise AssertionError(f"{self.phase} cannot be followed by {phase}")
         self.phase, self._until = phase, until
-        self.talk.is_open = phase in (Phase.SETUP, Phase.BASIC)
+        self.talk.is_open = self.visit.may_talk(phase)
         duty_pct = self.visit.enter(phase)
         if duty_pct is not None:
             self._out.drive(duty_pct)

@@ -10,6 +10,16 @@ from pilothat.station.settings import StationSettings
 from pilothat.station.stopping import PLANS, StopReason
 from pilothat.station.talk import Talk
 
+_READ = (  # what ends the reading of a car's charge, come what may
+    StopReason.CAR_DONE,
+    StopReason.CONNECTION_LOST,
+    StopReason.LINK_LOST,
+    StopReason.NOT_MATCHED,
+    StopReason.REFUSED,
+    StopReason.SETUP_TIMEOUT,
+    StopReason.SILENT,
+)
+
 
 class Visit:
     """One car after the other, from plugging in to unplugging.
@@ -23,6 +33,8 @@ class Visit:
         self.is_unmatched = False
         self.basic = Basic(settings)
         self.retries = Retries(settings.retries)
+        self._reads_soc = settings.reads_soc and settings.ac is not None
+        self._is_read = False  # as far as this car can be
         self._is_free = settings.is_free
 
     def rest(self) -> None:
@@ -31,14 +43,24 @@ class Visit:
 
     def unplugged(self) -> None:
         """Take that the car is gone."""
-        self.is_unmatched = False
+        self.is_unmatched = self._is_read = False
         self.retries.renew()
         self.basic.forget()
 
     def first_phase(self) -> Phase:
         """Return where a car begins, the first time or again."""
-        is_basic = self.basic.is_offered(self.is_authorised)
+        is_basic = self.basic.is_offered(self.is_authorised) and not self._shall_read
         return Phase.BASIC if is_basic else Phase.MATCHING
+
+    @property
+    def _shall_read(self) -> bool:
+        return self._reads_soc and not self._is_read
+
+    def may_talk(self, phase: Phase) -> bool:
+        """Tell whether a car may find us; once it was asked it charges by the duty."""
+        return phase in (Phase.SETUP, Phase.BASIC) and not (
+            self._is_read and self._reads_soc
+        )
 
     def enter(self, phase: Phase) -> float | None:
         """Take a new phase; return its duty, None where it stays as it is."""
@@ -59,7 +81,7 @@ class Visit:
             self.retries.renew()
             self.basic.want()
             return StopReason.AUTHORISED
-        return self.basic.granted(phase, slac, now)
+        return None if self._shall_read else self.basic.granted(phase, slac, now)
 
     def is_impatient(
         self, phase: Phase, line: Powerline, talk: Talk, now: float
@@ -75,6 +97,12 @@ class Visit:
 
         What somebody wants is no such try, nor is it to go on with the duty.
         """
+        if self._shall_read and reason in _READ:
+            self._is_read = True
+            self.failed()
+            then = Phase.RETRY if self.basic.is_wanted else Phase.FINISHED
+            self.retries.take(PLANS[reason].retry, counts=False)
+            return then
         if then is not Phase.RETRY:
             return then
         is_by_duty = reason is StopReason.NOT_MATCHED and self.basic.is_wanted

@@ -63,10 +63,14 @@ _Code = DcEvseStatusCode
 
 @dataclass(frozen=True, slots=True)
 class DinSettings:
-    """What a DIN session needs to know of its station."""
+    """What a DIN session needs to know of its station.
+
+    only_reads: an AC outlet wants to know how full the car is, and offers it no DC
+    """
 
     evse_id: bytes = bytes.fromhex("49a80737a45678")
     quirks: frozenset[Quirk] = FIELD
+    only_reads: bool = False
 
 
 def session(settings: DinSettings, entropy: Entropy, now: float) -> DinSession:
@@ -91,7 +95,7 @@ class Din:
             "ServiceDiscovery": _service_discovery,
             "ServicePaymentSelection": _payment_selection,
             "ContractAuthentication": _authentication,
-            "ChargeParameterDiscovery": _parameters,
+            "ChargeParameterDiscovery": _read if settings.only_reads else _parameters,
             "CableCheck": _cable_check,
             "PreCharge": _precharge,
             "PowerDelivery": self._power_delivery,
@@ -240,6 +244,15 @@ def _parameters(ask: DinAsk) -> DinAnswer:
         (LimitsSaid(ev),),
         learned=parameters_told(parameter),
     )
+
+
+def _read(ask: DinAsk) -> DinAnswer:
+    """Take what a car tells, and refuse it: what it asks for is not to be had here."""
+    parameter = _as(din.ChargeParameterDiscoveryReq, ask).ev_charge_parameter
+    refused = _failed(ask, ResponseCode.FAILED_WrongEnergyTransferType)
+    if not isinstance(parameter, din.DcEvChargeParameter):
+        return refused
+    return replace(refused, learned=parameters_told(parameter))
 
 
 def _cable_check(ask: DinAsk) -> DinAnswer | Later:
