@@ -345,7 +345,7 @@ def test_refused_car_is_woken_by_x1_f_and_x1() -> None:
     post.say(offer("urn:other"))
     post.later(10.0)
     assert post.phase is P.MATCHING
-    assert _duties(post)[2:5] == [(100.0, 3.3), (0.0, 4.0), (100.0, 0.75)]
+    assert _duties(post)[2:5] == [(100.0, 3.4), (0.0, 4.1), (100.0, 0.75)]
 
 
 def test_car_that_cannot_be_matched_is_woken_by_f_and_x1() -> None:
@@ -353,7 +353,7 @@ def test_car_that_cannot_be_matched_is_woken_by_f_and_x1() -> None:
     post.line_says(NotMatched("no sounds"))
     post.later(5.0)
     assert post.phase is P.MATCHING
-    assert _duties(post)[2:4] == [(0.0, 4.0), (100.0, 0.75)]
+    assert _duties(post)[2:4] == [(0.0, 4.1), (100.0, 0.75)]
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
