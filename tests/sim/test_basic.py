@@ -382,3 +382,20 @@ def test_authorisation_after_a_charge_begins_no_other_one() -> None:
     place.wait(10.0)
     assert place.phase is Phase.FINISHED
     assert place.duties[-1] == 100.0
+
+
+@pytest.mark.parametrize("does_stop", [True, False])
+def test_a_car_that_is_matched_and_never_talks_is_charged_by_the_duty_at_last(
+    *, does_stop: bool
+) -> None:
+    tester = Tester(station_settings(is_free=True))
+    tester.wait(2.0)
+    tester.plug()
+    assert tester.until(lambda: tester.world.station.phase is Phase.SETUP, LINK_S)
+    if does_stop:
+        tester.world.tell(StopRequested(StopCause.USER))
+    tester.wait(300.0)
+    assert is_nominal(tester.duties[-1][1]) is not does_stop
+    expected = Phase.FINISHED if does_stop else Phase.BASIC
+    assert tester.world.station.phase is expected
+    assert tester.world.invariants.violations == []

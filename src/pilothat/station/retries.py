@@ -11,7 +11,7 @@ class Retries:
     def __init__(self, allowed: int) -> None:
         self._allowed = allowed
         self._used = 0
-        self._has_begun_again = False
+        self._has_begun_again = self._is_given_up = False
         self._steps: PilotSteps = ()
 
     @property
@@ -24,7 +24,7 @@ class Retries:
 
         counts: False leads to something else than another try to match.
         """
-        if counts and self._used >= self._allowed:
+        if self._is_given_up or (counts and self._used >= self._allowed):
             return False
         self._used += counts
         self._has_begun_again = True
@@ -40,8 +40,9 @@ class Retries:
 
     def give_up(self) -> None:
         """Try no more until the car was plugged in again."""
-        self._used = self._allowed
+        self._is_given_up = True
 
     def renew(self) -> None:
         """Begin to count for another car."""
-        self._used, self._has_begun_again = 0, False
+        self._used = 0
+        self._has_begun_again = self._is_given_up = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pilothat.station.basic import Basic
-from pilothat.station.phases import Phase
+from pilothat.station.phases import Phase, PilotSteps
 from pilothat.station.powerline import Powerline
 from pilothat.station.retries import Retries
 from pilothat.station.settings import StationSettings
@@ -95,17 +95,26 @@ class Visit:
     def after(self, reason: StopReason, then: Phase) -> Phase:
         """Return where a stop leads: another try is made only if one is left.
 
-        What somebody wants is no such try, nor is it to go on with the duty.
+        What somebody wants is no such try, nor is it to go on with the duty: on AC that
+        is the last resort of an authorised car, whatever came of its sessions.
         """
+        steps = PLANS[reason].retry
         if self._shall_read and reason in _READ:
             self._is_read = True
             self.failed()
-            then = Phase.RETRY if self.basic.is_wanted else Phase.FINISHED
-            self.retries.take(PLANS[reason].retry, counts=False)
-            return then
+            return self._by_duty(steps)
         if then is not Phase.RETRY:
             return then
         is_by_duty = reason is StopReason.NOT_MATCHED and self.basic.is_wanted
         counts = not (is_by_duty or reason is StopReason.AUTHORISED)
-        is_left = self.retries.take(PLANS[reason].retry, counts=counts)
-        return Phase.RETRY if is_left else Phase.FINISHED
+        if self.retries.take(steps, counts=counts):
+            return Phase.RETRY
+        if self.basic.is_wanted or not self.is_authorised:
+            return Phase.FINISHED
+        self.basic.want()
+        return self._by_duty(steps)
+
+    def _by_duty(self, steps: PilotSteps) -> Phase:
+        """Go on with the duty, where that is possible and nobody has given up."""
+        goes_on = self.basic.is_wanted and self.retries.take(steps, counts=False)
+        return Phase.RETRY if goes_on else Phase.FINISHED
