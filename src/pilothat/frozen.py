@@ -94,6 +94,8 @@ def _key_of(cls: Any) -> Callable[[object], object]:
 
 
 def _eq(self: Any, other: object) -> object:
+    if self is other:
+        return True
     key = _key_of(self.__class__)
     if other.__class__ is not self.__class__:
         return NotImplemented

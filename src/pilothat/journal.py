@@ -93,6 +93,34 @@ _WRITERS: Mapping[type, Text] = {
 }
 
 
+def _part_text(value: object) -> str:
+    return _part_writer(type(value))(value)  # type: ignore[arg-type]  # a class hashes
+
+
+class _Kept:
+    """Write values of one class, and keep the text of the last.
+
+    Values do not change, and a station says the same for hours.
+    """
+
+    def __init__(self, write: Text) -> None:
+        self._write = write
+        self._last: tuple[object, str] = (None, "")
+
+    def __call__(self, value: object) -> str:
+        last, text = self._last
+        if value is not last:
+            text = self._write(value)
+            self._last = (value, text)
+        return text
+
+
+@cache
+def _part_writer(kind: type) -> Text:
+    """Return the function that writes values of this class inside of another value."""
+    return _Kept(_writer(kind)) if is_dataclass(kind) else _writer(kind)
+
+
 @cache
 def _writer(kind: type) -> Text:
     """Return the function that writes values of this class.
@@ -105,7 +133,11 @@ def _writer(kind: type) -> Text:
     if issubclass(kind, Enum):
         return lambda member: f'"{member._name_}"'
     if is_dataclass(kind):
-        names: dict[str, Any] = {"text": text_of, "number": _float_text, "null": "null"}
+        names: dict[str, Any] = {
+            "text": _part_text,
+            "number": _float_text,
+            "null": "null",
+        }
         parts = [f'{{{{"type":"{kind.__name__}"']
         for name, hint in _hints(kind):
             write = _expression(hint, names).format(f"value.{name}")
@@ -139,7 +171,7 @@ def _is_plain(hint: Any) -> bool:
 
 def _direct(kind: type, names: dict[str, Any]) -> str:
     name = f"as_{kind.__name__}"
-    names[name], names[kind.__name__] = _writer(kind), kind
+    names[name], names[kind.__name__] = _part_writer(kind), kind
     is_it = f"{{0}}.__class__ is {kind.__name__}"
     return f"{name}({{0}}) if {is_it} else text({{0}})"
 

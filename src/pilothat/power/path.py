@@ -117,6 +117,7 @@ class PowerPath:
         self.phase = PathPhase.OFF
         self.plant = PlantFact(0.0, 0.0, 0.0)
         self.granted = Granted(OFF)
+        self._deal = ((0.0, 0.0, EvLimits()), Granted(OFF))  # the last wish, its grant
         self.isolation = Isolation.INVALID
         self.ev = EvLimits()
         self._ratings = ratings
@@ -214,7 +215,10 @@ class PowerPath:
             return ()
         if self.phase is PathPhase.PRECHARGE:
             self._enter(PathPhase.DELIVERING, None)
-        self.granted = grant(voltage_v, current_a, self._ratings, self.ev)
+        wish = (voltage_v, current_a, self.ev)
+        if wish != self._deal[0]:
+            self._deal = (wish, grant(voltage_v, current_a, self._ratings, self.ev))
+        self.granted = self._deal[1]
         self._fall = (self._allowed_a(now), now)
         actions = self._set(self.granted.setpoint)
         self._watch_excess(now)

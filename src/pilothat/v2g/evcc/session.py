@@ -75,6 +75,8 @@ class Session(ABC):
         self.state = State.IDLE
         self.session_id = settings.habits.setup_session_id
         self._turn = Turn()
+        self._said: object = None  # the last request
+        self._heard: tuple[object, State, Heard | None] = (None, State.IDLE, None)
         self._ready_by: float | None = None
         self._fact = InletFact()
         self._view = View(fact=self._fact)
@@ -184,7 +186,9 @@ class Session(ABC):
         is_ready = states.is_ready(state, self._view.error, self._settings.vehicle)
         self._view = self._view.at(self._fact, self.target_a, count, is_ready=is_ready)
         message = self._dialect.ask(state, self._view, self.session_id)
-        return (*self._before(), SendRequest(message), *self._beside(now))
+        if message != self._said:
+            self._said = message  # else the very same: nobody need look at it again
+        return (*self._before(), SendRequest(self._said), *self._beside(now))
 
     @abstractmethod
     def _aim(self, now: float) -> None:
@@ -209,7 +213,10 @@ class Session(ABC):
         return ()
 
     def _receive(self, message: object, now: float) -> Sequence[Action]:
-        heard = self._dialect.hear(self.state, message)
+        if self._heard[0] is not message or self._heard[1] is not self.state:
+            heard = self._dialect.hear(self.state, message)
+            self._heard = (message, self.state, heard)
+        heard = self._heard[2]
         if heard is None:
             return self._lose(now, f"a wrong answer to {self.state.value}")
         if self.state is State.SETUP:

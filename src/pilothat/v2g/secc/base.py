@@ -154,6 +154,7 @@ class Session(Generic[RequestT, ResponseT]):
         self._wished: Sequence[Wish] = ()  # while the pending request waits
         self._silent_at: float | None = now + SEQUENCE_TIMEOUT_S
         self._asked: tuple[str, float] = ("", 0.0)
+        self._given: tuple[object, Respond] = (None, Respond(None))  # the last answer
 
     @property
     def deadline(self) -> float | None:
@@ -237,10 +238,12 @@ class Session(Generic[RequestT, ResponseT]):
         actions: list[SessionAction] = list(answer.wishes)
         if answer.learned:
             actions.append(answer.learned)
-        wrapped = self._standard.wrap(
-            self.context.session_id, answer.response, answer.signature
-        )
-        actions.append(Respond(wrapped))
+        if answer is not self._given[0]:
+            wrapped = self._standard.wrap(
+                self.context.session_id, answer.response, answer.signature
+            )
+            self._given = (answer, Respond(wrapped))
+        actions.append(self._given[1])
         if answer.ending:
             actions.append(self._end(answer.ending, answer.why))
             return actions

@@ -99,7 +99,7 @@ class Din:
             "CableCheck": _cable_check,
             "PreCharge": _precharge,
             "PowerDelivery": self._power_delivery,
-            "CurrentDemand": _current_demand,
+            "CurrentDemand": dc.Steady(_current_demand),
             "WeldingDetection": self._welding_detection,
             "SessionStop": _session_stop,
         }
