@@ -8,6 +8,7 @@ fragmentation info is not looked at: no message used here is ever fragmented.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from pilothat.frozen import dataclass
 from pilothat.homeplug import cm, lumissil, qualcomm
@@ -19,6 +20,7 @@ MIN_FRAME_BYTES = 60  # a shorter one is a runt, and one EV program drops it
 _HEADER = struct.Struct("!6s6sHB")  # destination, source, EtherType, MMV
 _TYPE = struct.Struct("<H")
 _TYPE_OFFSET = 15
+_KEPT = 32  # frames: hosts and modems ask each other the same for hours
 _FMI = bytes(2)  # not fragmented
 _BODY_OFFSET = 19  # with fragmentation info
 _VENDOR_BODY_OFFSET = 20  # without, but with an OUI
@@ -39,6 +41,7 @@ def mac_text(mac: bytes) -> str:
     return mac.hex(":")
 
 
+@lru_cache(maxsize=_KEPT)
 def parse(raw: bytes) -> Frame | None:
     """Return the message in an Ethernet frame; None for anything else."""
     if len(raw) < _BODY_OFFSET:
@@ -56,6 +59,7 @@ def parse(raw: bytes) -> Frame | None:
     return None
 
 
+@lru_cache(maxsize=_KEPT)
 def build(destination: bytes, source: bytes, mme: Mme) -> bytes:
     """Return the Ethernet frame of a message, padded to 60 bytes."""
     kind = type(mme)

@@ -131,8 +131,9 @@ class Modem:
     @property
     def deadline(self) -> float | None:
         """Return when ``tick`` is due."""
-        polls = self.state in _LINK_STATES
-        return earliest(self._deadline, self._link.deadline if polls else None)
+        if self.state not in _LINK_STATES:
+            return self._deadline
+        return earliest(self._deadline, self._link.deadline)
 
     def handle(self, event: ModemEvent, now: float) -> Sequence[ModemAction]:
         """Take one event."""

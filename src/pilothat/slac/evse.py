@@ -96,8 +96,10 @@ class EvseSlac:
     @property
     def deadline(self) -> float | None:
         """Return when ``tick`` is due."""
-        runs = (run.deadline for run in self._runs.values())
-        return earliest(self._deadline, self._amp_map.deadline, *runs)
+        first = earliest(self._deadline, self._amp_map.deadline)
+        for run in self._runs.values():
+            first = earliest(first, run.deadline)
+        return first
 
     @property
     def runs(self) -> int:

@@ -63,9 +63,13 @@ class Outputs:
         A connection is closed last of all: PWM must be off before.
         """
         done, self._actions = self._actions, []
-        closes = [action for action in done if isinstance(action, TcpClose)]
-        done = [action for action in done if not isinstance(action, TcpClose)]
         if self._want != self._told:
             self._told = self._want
             done.append(self._want)
-        return done + closes
+        if len(done) > 1:
+            done.sort(key=_is_last)
+        return done
+
+
+def _is_last(action: Action) -> bool:
+    return isinstance(action, TcpClose)

@@ -108,6 +108,7 @@ class Station:
             case _:
                 if isinstance(event, events.SdpIn):
                     self._of_line(self.line.heard_car(now), now)
+                self.talk.plant = self._plant_state()
                 self._of_talk(self.talk.handle(event, now), now)
         return self._settle(now)
 
@@ -119,9 +120,7 @@ class Station:
         if is_due(self._until, now):
             self._until = None
             if self.phase is Phase.SETUP and self.talk.session:
-                self._until = (
-                    now + phases.LOOK_S
-                )  # from the handshake on its own timer runs
+                self._until = now + phases.LOOK_S  # its own timer runs
             elif self.phase is Phase.SETUP:
                 self._stop(StopReason.SETUP_TIMEOUT, now)
             elif self.phase is Phase.RETRY:
@@ -330,11 +329,10 @@ class Station:
 
     def _settle(self, now: float) -> Sequence[Action]:
         """Let what has changed take effect; return what is to be done."""
-        if self.talk.session is not None:
+        if self.talk.is_waiting:
             self._of_talk(self.talk.tell(self._plant_state(), now), now)
-            is_waiting = self.phase in (Phase.SETUP, Phase.BASIC)
-            if is_waiting and self.talk.is_established:
-                self._enter(Phase.SESSION, None)
+        if self.phase in (Phase.SETUP, Phase.BASIC) and self.talk.is_established:
+            self._enter(Phase.SESSION, None)
         if self.visit.is_impatient(self.phase, self.line, self.talk, now):
             self._stop(StopReason.AUTHORISED, now)
         if self.stopper.reason is not None:

@@ -81,7 +81,7 @@ class Talk:
     def __init__(self, served: Sequence[tuple[Served, Opener]]) -> None:
         self.is_open = False
         self.network = NetworkFact(is_up=False, address=None, tcp_port=0)
-        self.plant = PlantState()
+        self.plant = PlantState()  # as a message that comes will find it
         self.session: AnySession | None = None
         self._served = {one.protocol: (one, opener) for one, opener in served}
         self.paused_id = b""  # of a session that may be joined again
@@ -104,6 +104,11 @@ class Talk:
         return self._conversation is not None
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether a request waits for a change of the plant."""
+        return self.session is not None and self.session.is_waiting
+
+    @property
     def is_established(self) -> bool:
         """Whether a session is past its setup."""
         return self.session is not None and bool(self.session.context.session_id)
@@ -111,6 +116,10 @@ class Talk:
     def handle(self, event: TalkEvent, now: float) -> Sequence[TalkAction]:
         """Take a datagram, or something of a connection."""
         match event:
+            case MessageIn(connection, message):
+                return self._take(connection, message, now)
+            case TcpData(connection, data):
+                return self._read(connection, data, now)
             case SdpIn():
                 return self._discover(event)
             case TimeOfDay():
@@ -120,10 +129,6 @@ class Talk:
                 return self._accept(event)
             case TcpClosed(connection):
                 return self._closed(connection)
-            case TcpData(connection, data):
-                return self._read(connection, data, now)
-            case MessageIn(connection, message):
-                return self._take(connection, message, now)
 
     def tick(self, now: float) -> Sequence[TalkAction]:
         """Let time pass."""
@@ -131,10 +136,7 @@ class Talk:
 
     def tell(self, plant: PlantState, now: float) -> Sequence[TalkAction]:
         """Push the newest state of the plant; it may release an answer."""
-        self.plant = plant
-        if self.session is None or not self.session.is_waiting:
-            return ()
-        return self._of_session(self.session.handle(plant, now))
+        return self._of_session(self.session.handle(plant, now)) if self.session else ()
 
     def close(self) -> Sequence[TcpClose]:
         """Forget the session and close the connection."""

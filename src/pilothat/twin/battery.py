@@ -38,17 +38,13 @@ class Battery:
         mean_v = settings.empty_v + span_v * _MEAN_SHARE
         self._capacity_ah = settings.capacity_wh / mean_v
         self.soc_pct = settings.soc_pct
+        self.ocv_v = self.ocv_at(settings.soc_pct)  # open-circuit voltage now
         self.energy_wh = 0.0  # taken at the terminals since the start
 
     @property
     def r_ohm(self) -> float:
         """Internal resistance."""
         return self._settings.r_ohm
-
-    @property
-    def ocv_v(self) -> float:
-        """Open-circuit voltage now."""
-        return self.ocv_at(self.soc_pct)
 
     def ocv_at(self, soc_pct: float) -> float:
         """Return the open-circuit voltage at a state of charge."""
@@ -60,6 +56,7 @@ class Battery:
         before_v = self.ocv_v
         delta_pct = current_a * dt_s / _SECONDS_PER_HOUR / self._capacity_ah * 100
         self.soc_pct = min(max(self.soc_pct + delta_pct, 0.0), 100.0)
+        self.ocv_v = self.ocv_at(self.soc_pct)
         mean_v = (before_v + self.ocv_v) / 2 + current_a * self.r_ohm
         self.energy_wh += mean_v * current_a * dt_s / _SECONDS_PER_HOUR
 

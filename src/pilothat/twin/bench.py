@@ -201,7 +201,9 @@ class Bench:
         self._advance(now)
         if BenchFault.SUPPLY_SILENT in self._faults:
             return None
-        fact = self._rest or self._measure(now)
+        if self._rest is not None:
+            return self._rest
+        fact = self._measure(now)
         if self._is_at_rest(now):
             self._rest = fact
         return fact

@@ -72,7 +72,8 @@ class Clockwork:
 
     def step(self, limit_s: float = inf) -> bool:
         """Do the next thing that is due; False when none is until the limit."""
-        self.read()
+        if self._stale:
+            self.read()
         at = self._heap[0][0] if self._heap else inf
         first: Actor | None = None
         for actor in self._actors:

@@ -81,21 +81,21 @@ class World:
     def _add_actors(self) -> None:
         actor = self.clock.actor
         self._guard_actor = actor(
-            lambda: self._of_guard(self.guard.tick(self.now)),
+            lambda: self._of_guard(self.guard.tick(self.clock.now)),
             lambda: self.guard.deadline,
         )
         self._lease_actor = actor(self._renew, lambda: self._renewed_at + LEASE_S)
         self._bench_actor = actor(self._tick_bench, lambda: self.bench.deadline)
         self._station_actor = actor(
-            lambda: self._record(None, self.station.tick(self.now)),
+            lambda: self._record(None, self.station.tick(self.clock.now)),
             lambda: None if self.is_main_stalled else self.station.deadline,
         )
         self._measuring_actor = actor(
-            lambda: self.measuring.turn(self.now), lambda: self.measuring.at
+            lambda: self.measuring.turn(self.clock.now), lambda: self.measuring.at
         )
         self._medium_actor = actor(self._tick_medium, lambda: self.medium.deadline)
         self._car_actor = actor(
-            lambda: self._of_car(self.car.tick(self.now)) if self.car else None,
+            lambda: self._of_car(self.car.tick(self.clock.now)) if self.car else None,
             lambda: self.car.deadline if self.car else None,
         )
 
@@ -152,13 +152,13 @@ class World:
         """Let the main program hang."""
         self.invariants.stir()
         self.is_main_stalled = True
-        self._stalled_until = max(self._stalled_until, self.now + duration_s)
+        self._stalled_until = max(self._stalled_until, self.clock.now + duration_s)
         self._station_actor.touch()
         self.after(duration_s, self._unstall)
 
     def _unstall(self) -> None:
         """Go on: what has come meanwhile is heard now, in its order."""
-        if self.now < self._stalled_until:
+        if self.clock.now < self._stalled_until:
             return
         self.is_main_stalled = False
         self.invariants.stir()
@@ -171,12 +171,12 @@ class World:
     def inject(self, fault: BenchFault, *, on: bool = True) -> None:
         """Break something on the bench, or mend it."""
         self._stir()
-        self.bench.inject(fault, self.now, on=on)
+        self.bench.inject(fault, self.clock.now, on=on)
         if fault is BenchFault.ADC_NOISE:
             self._is_noisy = on
             self._sample()
         if fault is BenchFault.ESTOP:
-            self._guard_event(self.bench.interlocks(self.now))
+            self._guard_event(self.bench.interlocks(self.clock.now))
         self._sense(force=True)
 
     def drop_connection(self) -> None:
@@ -185,7 +185,7 @@ class World:
 
     def is_linked(self) -> bool:
         """Tell whether IP gets from one side to the other."""
-        return self.medium.can_talk(stage.EV, stage.EVSE, self.now)
+        return self.medium.can_talk(stage.EV, stage.EVSE, self.clock.now)
 
     def has_deadline(self) -> bool:
         """Tell whether the station waits for a moment; a hung one waits for none."""
@@ -239,11 +239,11 @@ class World:
     def _do_output(self, action: wanted.SetOutput) -> None:
         self.invariants.commanded(action.setpoint)
         self._stir()
-        self.bench.set_output(action.setpoint, self.now)
+        self.bench.set_output(action.setpoint, self.clock.now)
 
     def _do_isolation(self, action: wanted.MeasureIsolation) -> None:
         self._stir()
-        self.bench.measure_isolation(self.now, on=action.on)
+        self.bench.measure_isolation(self.clock.now, on=action.on)
 
     def _do_sdp(self, action: wanted.SdpOut) -> None:
         answer = heard.SdpIn(action.payload, stage.EVSE_HOST, action.port)
@@ -266,7 +266,7 @@ class World:
 
     def _guard_event(self, event: guarding.GuardEvent) -> None:
         self._guard_actor.touch()
-        self._of_guard(self.guard.handle(event, self.now))
+        self._of_guard(self.guard.handle(event, self.clock.now))
 
     def _of_guard(self, actions: Iterable[guarding.GuardAction]) -> None:
         for action in actions:  # without one, nothing has changed
@@ -274,16 +274,16 @@ class World:
             self._doers[type(action)](action)
 
     def _do_pilot(self, action: guarding.DrivePilot) -> None:
-        self.bench.drive_pilot(action.duty_pct, self.now)
+        self.bench.drive_pilot(action.duty_pct, self.clock.now)
         self._sense()
 
     def _do_contactor(self, action: guarding.DriveContactor) -> None:
         self._stir()
-        self.bench.set_contactor(self.now, closed=action.is_closed)
+        self.bench.set_contactor(self.clock.now, closed=action.is_closed)
 
     def _do_supply(self, action: guarding.DriveSupply) -> None:
         self._stir()
-        self.bench.enable_supply(self.now, on=action.is_on)
+        self.bench.enable_supply(self.clock.now, on=action.is_on)
 
     def _renew(self) -> None:
         """Renew the lease, as a loop that is alive does."""
@@ -293,13 +293,13 @@ class World:
             self._guard_event(self._lease)
 
     def _tick_bench(self) -> None:
-        self.bench.tick(self.now)
+        self.bench.tick(self.clock.now)
         self._stir()
         self._sense()
 
     def _sense(self, *, force: bool = False) -> None:
         """Pass on what has changed on the bench, to guard and car."""
-        now = self.now
+        now = self.clock.now
         self._bench_actor.touch()
         sample = self.bench.pilot(now)
         if force or sample != self._sample_told:
@@ -324,7 +324,7 @@ class World:
         """Something has been changed on the bench."""
         self.invariants.stir()
         self._bench_actor.touch()
-        self.measuring.stir(self.now)
+        self.measuring.stir(self.clock.now)
         self._measuring_actor.touch()
 
     def _is_watched(self) -> bool:
@@ -333,7 +333,7 @@ class World:
     # --- the car, the powerline and the network
 
     def _tick_medium(self) -> None:
-        for delivery in self.medium.tick(self.now):
+        for delivery in self.medium.tick(self.clock.now):
             if delivery.name == stage.EVSE:
                 self.tell(heard.FrameIn(delivery.frame))
             elif delivery.name == stage.EV:
@@ -342,7 +342,7 @@ class World:
     def frame(self, name: str, frame: bytes) -> None:
         """Let a host on the powerline send a frame."""
         self._medium_actor.touch()
-        self.medium.host_sends(name, frame, self.now)
+        self.medium.host_sends(name, frame, self.clock.now)
 
     def _of_car(self, actions: Iterable[driven.CarAction]) -> None:
         for action in actions:
@@ -363,7 +363,7 @@ class World:
 
     def _do_electrics(self, action: driven.SetElectrics) -> None:
         self._stir()
-        self.bench.connect(action.electrics, self.now)
+        self.bench.connect(action.electrics, self.clock.now)
         self._sense()
 
     def _do_search(self, action: wanted.SdpOut) -> None:

@@ -7,6 +7,7 @@ until power is on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 
 from pilothat.v2g.evcc import reading
@@ -16,7 +17,7 @@ from pilothat.v2g.evcc.heard import Heard, Said, Schedule, Services, Step, Terms
 from pilothat.v2g.evcc.reading import Reader, Row
 from pilothat.v2g.evcc.requests import Numbers, View
 from pilothat.v2g.evcc.settings import SessionSettings
-from pilothat.v2g.evcc.states import LOOPS, State
+from pilothat.v2g.evcc.states import LOOPS, Complaint, State
 from pilothat.v2g.messages import din
 
 
@@ -38,6 +39,7 @@ class DinDialect:
         self._settings = settings
         self._vehicle = settings.vehicle
         self._numbers = Numbers(settings, _physical)
+        self._statuses = lru_cache(8)(self._make_status)  # it changes once a minute
         self._builders: Mapping[State, Callable[[View], din.Request]] = {
             State.SETUP: self._session_setup,
             State.DISCOVERY: self._service_discovery,
@@ -140,13 +142,21 @@ class DinDialect:
         return din.WeldingDetectionReq(dc_ev_status=self._status(view))
 
     def _status(self, view: View) -> din.DcEvStatus:
+        return self._statuses(view.error, view.soc_pct, view.is_ready)
+
+    def _make_status(
+        self,
+        error: Complaint,
+        soc_pct: int,
+        is_ready: bool,  # noqa: FBT001 - of a cached call
+    ) -> din.DcEvStatus:
         flag = False if self._vehicle.sends_conditioning else None
         return din.DcEvStatus(
-            ev_ready=view.is_ready,
+            ev_ready=is_ready,
             ev_cabin_conditioning=flag,
             ev_ress_conditioning=flag,
-            ev_error_code=din.DcEvErrorCode[view.error.value],
-            ev_ress_soc=view.soc_pct,
+            ev_error_code=din.DcEvErrorCode[error.value],
+            ev_ress_soc=soc_pct,
         )
 
     def _power_parameter(self, view: View) -> din.DcEvPowerDeliveryParameter:
