@@ -98,20 +98,24 @@ def _part_text(value: object) -> str:
 
 
 class _Kept:
-    """Write values of one class, and keep the text of the last.
+    """Write values of one class, and keep the text of the last two.
 
-    Values do not change, and a station says the same for hours.
+    Values do not change, and two sides say the same to each other for hours.
     """
 
     def __init__(self, write: Text) -> None:
         self._write = write
         self._last: tuple[object, str] = (None, "")
+        self._before: tuple[object, str] = (None, "")
 
     def __call__(self, value: object) -> str:
         last, text = self._last
+        if value is last:
+            return text
+        last, text = self._before
         if value is not last:
             text = self._write(value)
-            self._last = (value, text)
+        self._before, self._last = self._last, (value, text)
         return text
 
 

@@ -127,6 +127,8 @@ class Numbers(Generic[Q]):
     ) -> None:
         self._settings = settings
         self._make = lru_cache(256)(make)  # a car says the same for half an hour
+        vehicle = settings.vehicle
+        self._limits = self._loop_limits(vehicle.max_a, vehicle.max_w)
 
     def volts(self, volts: float) -> Q:
         """Return a voltage, as fine as this car says it."""
@@ -183,33 +185,47 @@ class Numbers(Generic[Q]):
     def demand(self, view: View) -> Demand[Q]:
         """Return what is wanted now."""
         vehicle, goal = self._settings.vehicle, self._settings.goal
-        max_a, max_w, max_v = vehicle.max_a, vehicle.max_w, self.volts(vehicle.max_v)
+        max_v, max_a, max_w = self._limits
         if self._settings.habits.lowers_limits:
-            max_a = min(max_a, goal.current_at(view.fact.soc_pct))
-            max_w = None if max_w is None else min(max_w, max_a * goal.target_v)
-        has_limits, bulk_pct = vehicle.sends_loop_limits, vehicle.bulk_soc_pct or 100
+            max_v, max_a, max_w = self._lowered_limits(view.fact.soc_pct)
+        bulk_pct = vehicle.bulk_soc_pct or 100
         is_bulk = view.fact.soc_pct >= bulk_pct
+        tells_full, tells_bulk = vehicle.sends_time_to_full, vehicle.sends_time_to_bulk
         return Demand(
             ev_target_current=self.amperes(view.target_a),
-            ev_maximum_voltage_limit=max_v if has_limits else None,
-            ev_maximum_current_limit=self.amperes(max_a) if has_limits else None,
-            ev_maximum_power_limit=self.whole(max_w if has_limits else None, "W"),
+            ev_maximum_voltage_limit=max_v,
+            ev_maximum_current_limit=max_a,
+            ev_maximum_power_limit=max_w,
             bulk_charging_complete=is_bulk if vehicle.sends_bulk_complete else None,
             charging_complete=view.is_complete,
-            remaining_time_to_full_soc=self._left(
-                view, 100, is_told=vehicle.sends_time_to_full
-            ),
-            remaining_time_to_bulk_soc=self._left(
-                view, bulk_pct, is_told=vehicle.sends_time_to_bulk
+            remaining_time_to_full_soc=self._left(view, 100) if tells_full else None,
+            remaining_time_to_bulk_soc=(
+                self._left(view, bulk_pct) if tells_bulk else None
             ),
             ev_target_voltage=self.volts(goal.target_v),
         )
 
-    def _left(self, view: View, to_pct: int, *, is_told: bool) -> Q | None:
+    def _loop_limits(
+        self, max_a: float, max_w: float | None
+    ) -> tuple[Q | None, Q | None, Q | None]:
+        """Return voltage, current and power, where the car says them in the loop."""
+        vehicle = self._settings.vehicle
+        if not vehicle.sends_loop_limits:
+            return None, None, None
+        return self.volts(vehicle.max_v), self.amperes(max_a), self.whole(max_w, "W")
+
+    def _lowered_limits(self, soc_pct: float) -> tuple[Q | None, Q | None, Q | None]:
+        """Return the limits of a car that lowers them as its battery fills."""
+        vehicle, goal = self._settings.vehicle, self._settings.goal
+        max_a, max_w = min(vehicle.max_a, goal.current_at(soc_pct)), vehicle.max_w
+        by_current_w = max_a * goal.target_v
+        return self._loop_limits(
+            max_a, None if max_w is None else min(max_w, by_current_w)
+        )
+
+    def _left(self, view: View, to_pct: int) -> Q:
         """Return the time to a state of charge at the present power, whole minutes."""
         vehicle = self._settings.vehicle
-        if not is_told:
-            return None
         missing_pct = max(to_pct - view.fact.soc_pct, 0.0)
         missing_wh = (vehicle.capacity_wh or 0.0) * missing_pct / 100.0
         power_w = max(view.fact.voltage_v * view.target_a, LEAST_W)

@@ -117,6 +117,8 @@ class Session(ABC):
             self._fact = event
             may_open = event.current_a < DEAD_A and self.state is State.OPENING
             return self._opened(now) if may_open else ()
+        if isinstance(event, ResponseIn):
+            return self._receive(event.message, now) if self._turn.awaits else ()
         match self.state, event:
             case State.IDLE, Connected():
                 return self._begin(now)
@@ -126,8 +128,6 @@ class Session(ABC):
                 return self._check_link(event, now)
             case _, StopWish(reason) if self.state in LISTENING:
                 self._wish = Ending(Outcome.STOPPED, reason)
-            case _, ResponseIn(message) if self._turn.awaits:
-                return self._receive(message, now)
         return ()
 
     def tick(self, now: float) -> Sequence[Action]:
