@@ -237,7 +237,8 @@ class Guard:
         enabled = may_close and self._want.is_supply_enabled
         if not closed:
             self._cut_at = None
-        return self._apply(Want(self._duty(closed), closed, enabled), now)
+        goal = Want(self._duty(closed), closed, enabled)
+        return self._apply(self._want if goal == self._want else goal, now)
 
     def _duty(self, closed: bool) -> float:  # noqa: FBT001 - one private caller
         if closed and self._cut_at is not None:

@@ -14,16 +14,14 @@ A session that was paused is joined again: the car toggles S2 until the station 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pilothat.errors import PeerError
 from pilothat.homeplug import frame as wire
-from pilothat.homeplug.events import MmeIn, SendMme
+from pilothat.homeplug.events import SendMme
 from pilothat.machine import Entropy, earliest, is_due
-from pilothat.plc.events import KeyConfirmed, SetKey
-from pilothat.plc.modem import Modem
+from pilothat.plc.events import KeyConfirmed
 from pilothat.slac import events as slac
-from pilothat.slac.ev import EvSlac
 from pilothat.station.actions import SdpOut, SendFrame, TcpClose
 from pilothat.station.events import (
     FrameIn,
@@ -50,6 +48,7 @@ from pilothat.twin.carevents import (
     TcpConnect,
     Unplug,
 )
+from pilothat.twin.carline import CarLine
 from pilothat.twin.cartalk import CarTalk
 from pilothat.twin.circuit import CarPilot
 from pilothat.twin.profile import CarProfile
@@ -57,7 +56,7 @@ from pilothat.v2g import sdp
 from pilothat.v2g.evcc import events as ev
 from pilothat.v2g.evcc.contract import Contract
 from pilothat.v2g.evcc.handshake import Chosen
-from pilothat.v2g.evcc.search import Ask, Found, NotFound, Search
+from pilothat.v2g.evcc.search import Ask, Found, NotFound
 from pilothat.v2g.evcc.states import State, has_begun
 
 __all__ = [
@@ -94,9 +93,7 @@ class Car:
         self._cable = CarCable(profile.battery, asks, profile.session.iso2.energy)
         self.outcome: ev.Outcome | None = None
         self.reason = ""
-        self._slac = EvSlac(host_mac, profile.slac, entropy)
-        self._modem = Modem(host_mac, profile.modem, entropy)
-        self._search = Search(profile.search)
+        self._line = CarLine(profile, host_mac, entropy)
         self._talk = CarTalk(profile, host_mac, contract, exi=exi)
         self._deadline: float | None = None  # of the phase
         self._setup_by: float | None = None
@@ -113,9 +110,7 @@ class Car:
         return earliest(
             self._deadline,
             self._setup_by,
-            self._slac.deadline,
-            self._modem.deadline,
-            self._search.deadline,
+            self._line.deadline,
             self._talk.deadline,
         )
 
@@ -180,9 +175,9 @@ class Car:
 
     def tick(self, now: float) -> Sequence[CarAction]:
         """Let time pass."""
-        for machine in (self._slac, self._modem, self._search, self._talk.dialog):
-            for action in machine.tick(now) if machine else ():
-                self._perform(action, now)
+        self._run(self._line.tick(now), now)
+        if self._talk.dialog is not None:
+            self._run(self._talk.dialog.tick(now), now)
         if is_due(self._setup_by, now):
             self._setup_by = None
             self._fail("no session in time", now)
@@ -197,10 +192,10 @@ class Car:
             case Phase.PLUGGED:
                 self._tries += 1
                 self._enter(Phase.MATCHING, now)
-                self._run(self._slac.handle(slac.EvSlacStart(), now), now)
+                self._run(self._line.match(now), now)
             case Phase.JOINING:
                 self._enter(Phase.SEARCHING, now)
-                self._search.start(now)
+                self._line.search(now)
             case Phase.CONNECTING:
                 self._fail("the station does not take the connection", now)
             case Phase.ASLEEP | Phase.CALLING:
@@ -275,12 +270,9 @@ class Car:
     def _receive(self, event: CarEvent, now: float) -> None:
         match event:
             case FrameIn(raw):
-                frame = wire.parse(raw)
-                if frame is not None:
-                    self._run(self._slac.handle(MmeIn(frame), now), now)
-                    self._run(self._modem.handle(MmeIn(frame), now), now)
+                self._run(self._line.hear(raw, now), now)
             case SdpIn(payload):
-                self._run(self._search.handle(payload), now)
+                self._run(self._line.found(payload), now)
             case TcpOpened(connection):
                 self._connected(connection, now)
             case TcpClosed(connection):
@@ -316,7 +308,7 @@ class Car:
 
     # --- what the machines inside want
 
-    def _run(self, actions: Sequence[object], now: float) -> None:
+    def _run(self, actions: Iterable[object], now: float) -> None:
         for action in actions:
             self._perform(action, now)
 
@@ -326,11 +318,11 @@ class Car:
             case SendMme(destination, mme):
                 raw = wire.build(destination, self.host_mac, mme)
                 self._out.append(SendFrame(raw))
-            case slac.EvSlacMatched(nid, nmk):
+            case slac.EvSlacMatched():
                 self._setup_by = now + habits.setup_s
                 self._enter(Phase.JOINING, now)
                 self._search_at = now + habits.search_after_s
-                self._run(self._modem.handle(SetKey(nid, nmk), now), now)
+                self._run(self._line.join(action, now), now)
             case KeyConfirmed() if self.phase is Phase.JOINING:
                 self._deadline = max(now, self._search_at)
             case slac.EvSlacFailed(reason):
@@ -395,5 +387,4 @@ class Car:
 
     def _quiet(self, now: float) -> None:
         self._setup_by = None
-        self._search.stop()
-        self._run(self._slac.handle(slac.EvSlacStop(), now), now)
+        self._run(self._line.quiet(now), now)
