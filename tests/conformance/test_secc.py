@@ -126,6 +126,26 @@ def test_the_command_counts_and_fails_by_exit_code(tmp_path: Path) -> None:
     assert told["cases"][0]["id"] == "made-here"
 
 
+@pytest.mark.parametrize("identification", ["", "PnC"])
+@pytest.mark.parametrize("mode", ["DC", "AC"])
+def test_tariff_is_told_and_signed_for_a_contract(
+    tmp_path: Path, mode: str, identification: str
+) -> None:
+    case: dict[str, object] = {
+        "mode": mode,
+        "precondition": "Session is at: AuthorizationRes OK.",
+        "applicability": {
+            "SECC sends SalesTariff": "salesTariff",
+            "identification": identification,
+        },
+        "send": {"message": "ChargeParameterDiscoveryReq", "DepartureTime": True},
+        "expect": {"response_code": ["OK"], "schedule": "valid", "sales_tariff": True},
+    }
+    (row,) = load(made(tmp_path, case))
+    result = run(row)
+    assert result.outcome is Outcome.PASSED, result.why
+
+
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"id": 1}', '"text"'])
 def test_a_line_that_is_no_case_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "cases.jsonl"

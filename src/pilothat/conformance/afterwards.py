@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pilothat.conformance.stimulus import Played
-from pilothat.conformance.tester import CLOSE_S, Tester
+from pilothat.conformance.tester import CLOSE_S, LATE_S, Tester
 from pilothat.pilot.duty import STEADY_PCT
 
 OFF_V, OFF_A = 60.0, 1.0
@@ -45,9 +45,8 @@ def _steady_before_close(played: Played) -> str:
 
 
 def _closed_in_time(played: Played) -> str:
-    since = played.asked_at
-    if played.answers:
-        since += played.answers[-1].after_s
+    heard_at = played.tester.heard_at - LATE_S  # as the station said it
+    since = heard_at if played.answers else played.asked_at
     closes = [at - since for at in played.tester.closes if at >= since]
     expected_s = CLOSE_S if played.answers else CLOSE_S + 60.0
     if not closes:

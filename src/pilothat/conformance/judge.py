@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -131,6 +131,36 @@ def _schedule(played: Played, _: str, __: Expect) -> str:
     return ""
 
 
+def _prices(played: Played, wanted: object, _: Expect) -> str:
+    """Judge the tariff where there must be one: it ends with the schedule."""
+    body = _last(played)
+    if wanted is not True or body.evse_processing is not EvseProcessing.Finished:
+        return ""
+    for one in body.sa_schedules.sa_schedule_tuple:
+        if one.sales_tariff is None:
+            return "no tariff"
+        prices = one.sales_tariff.sales_tariff_entry
+        if len(prices) > (played.most or len(prices)):
+            return f"{len(prices)} entries of a tariff, at most {played.most}"
+        spans = [_span(prices), _span(one.p_max_schedule.p_max_schedule_entry)]
+        if None in spans or spans[0] != spans[1]:
+            return f"tariff and schedule last {spans} s"
+    if played.tester.purse is None:
+        return ""
+    return str(_purse().why_not_priced(played.answers[-1].message))
+
+
+def _span(entries: Sequence[Any]) -> int | None:
+    """Return how long entries last; None if another than the last one says so."""
+    times = [entry.time_interval for entry in entries]
+    starts = [time.start for time in times]
+    is_ordered = starts[0] == 0 and all(a < b for a, b in pairwise(starts))
+    if not is_ordered or any(time.duration is not None for time in times[:-1]):
+        return None
+    last = times[-1]
+    return None if last.duration is None else last.start + last.duration
+
+
 def _contains(played: Played, wanted: list[str], _: Expect) -> str:
     """Look for what was selected before a pause."""
     body = _last(played)
@@ -255,6 +285,12 @@ def _total(played: Played, wanted: float, _: Expect) -> str:
     return "" if took_s <= wanted else f"took {took_s:.1f} s"
 
 
+def _given_up(played: Played, wanted: float, _: Expect) -> str:
+    """Tell whether the waiting ended when it had to, with an answer or a close."""
+    took_s = played.tester.heard_at - played.asked_at
+    return "" if abs(took_s - wanted) <= ALLOWED_S else f"given up after {took_s:.1f} s"
+
+
 def _receipt(played: Played, wanted: str, _: Expect) -> str:
     got = str(_last(played).receipt_required).lower()
     return "" if got == wanted else f"ReceiptRequired {got}"
@@ -286,8 +322,11 @@ def _challenge(played: Played, wanted: int, _: Expect) -> str:
 
 
 def _delivered(played: Played, _: str, __: Expect) -> str:
-    purse = import_module("pilothat.conformance.purse")  # with an optional library
-    return str(purse.why_not_delivered(played.answers[-1].message))
+    return str(_purse().why_not_delivered(played.answers[-1].message))
+
+
+def _purse() -> Any:
+    return import_module("pilothat.conformance.purse")  # with an optional library
 
 
 def _accepted(_: Played, __: object, ___: Expect) -> str:
@@ -305,12 +344,13 @@ _CHECKS: Mapping[str, Check] = {
     "SchemaID": _schema,
     "EVSEProcessing": _processing,
     "schedule": _schedule,
-    "sales_tariff": _accepted,  # may be absent where the case allows any
+    "sales_tariff": _prices,
     "must_contain": _contains,
     "EVSEStatusCode": _status_code,
     "EVSEIsolationStatus": _isolation,
     "EVSEPresentVoltage": _voltage,
     "total_s": _total,
+    "ongoing_timeout_s": _given_up,
     "ReceiptRequired": _receipt,
     "MeterInfo": _meter,
     "ServiceID": _service_id,

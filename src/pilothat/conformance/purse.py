@@ -13,21 +13,19 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from pilothat.conformance.tester import UnexpectedError
+from pilothat.conformance.tester import NOW_S, UnexpectedError
 from pilothat.pnc.authority import CHAINS, PLANS, Identity, issue, make_pki
 from pilothat.pnc.certificate import Certificate
 from pilothat.pnc.chain import Moment
 from pilothat.pnc.installation import as_chain, unpack
-from pilothat.pnc.signature import sign
+from pilothat.pnc.signature import sign, verify
 from pilothat.station.contracts import trust_of
 from pilothat.station.settings import ContractSettings, Issuer
 from pilothat.twin.chance import Chance
 from pilothat.v2g.messages import iso2
 from pilothat.v2g.messages.iso2_types import ListOfRootCertificateIds, MeterInfo
 from pilothat.v2g.messages.xmldsig import Signature, X509IssuerSerial
-from pilothat.v2g.plant import TimeOfDay
 
-NOW_S = 1_800_000_000.0  # 2027
 DAY_S = 86_400.0
 EMAID = "DE1ABCD2EF357A"
 NO_EMAID = "12345678901234"
@@ -56,11 +54,6 @@ _ABOUT: Mapping[str, tuple[str, ...]] = {
 def pki(seed: int = 1) -> Pki:
     """Return a test PKI, always the same; 2 is a foreign one."""
     return make_pki(NOW_S, Chance(seed, "pki"))
-
-
-def time_of_day() -> TimeOfDay:
-    """Return the time at which all cases play."""
-    return TimeOfDay(NOW_S, is_trusted=True)
 
 
 def contracts(*, is_strict: bool, is_issuing: bool) -> ContractSettings:
@@ -138,6 +131,14 @@ class Purse:
             sa_schedule_tuple_id=1,
             meter_info=self._reading,
         )
+
+
+def why_not_priced(message: Any) -> str:
+    """Return what is wrong with the signature of tariffs; empty when all is well."""
+    told = message.body.sa_schedules.sa_schedule_tuple
+    prices = [one.sales_tariff for one in told]
+    key = pki()["mo_sub2"].key.public_key()
+    return verify(message.header.signature, prices, key).why
 
 
 def why_not_delivered(message: Any) -> str:

@@ -25,7 +25,7 @@ SELECTION = {
 }
 AUTHORISATION = {"iso2": "AuthorizationReq", "din": "ContractAuthenticationReq"}
 POLL_S = 0.25
-POLLS = 200
+POLLS = 260  # 65 s
 LOOPS = 3
 SLEEP_S, BCB_S = 60.0, 0.25
 NEAR_V = 20.0  # difference at which a car closes its contactor

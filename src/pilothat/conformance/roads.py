@@ -98,6 +98,13 @@ ROADS: Mapping[str, Sequence[Step]] = {
     "CP left in C or D": (*_LOOPING, stop_in_c),
     "for ChargeProgress Stop": (*_LOOPING, stop_in_c, open_contactor),
     "in the charge loop": _LOOPING,
+    # as cases call it that are told in words
+    "Plain TCP session at SessionSetupRes": _TO_PRECHARGED[:_SETUP],
+    "PowerDeliveryRes OK (Start)": (*_TO_PRECHARGED, start_dc),
+    "PowerDeliveryRes OK (Renegotiate)": (*_LOOPING, renegotiate),
+    "CP B after PowerDelivery Stop": (*_LOOPING, stop_in_c, open_contactor),
+    "charge loop; driver presses stop": _LOOPING,
+    "CurrentDemand loop": _LOOPING,
     "WeldingDetectionRes OK": (
         *_LOOPING,
         stop_in_c,
@@ -109,6 +116,7 @@ ROADS: Mapping[str, Sequence[Step]] = {
 
 # where AC goes another way
 AC_ROADS: Mapping[str, Sequence[Step]] = {
+    "PowerDeliveryRes OK (Start)": (*_TO_PRECHARGED[:_PARAMETERS], start_ac),
     "for ChargeProgress Start": (*_TO_PRECHARGED[:_PARAMETERS], start_ac),
     "ChargingStatusRes OK with ReceiptRequired true": (
         *_TO_PRECHARGED[:_PARAMETERS],

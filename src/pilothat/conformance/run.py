@@ -10,7 +10,7 @@ from pilothat.conformance import roads, words
 from pilothat.conformance.judge import judge
 from pilothat.conformance.rows import Row
 from pilothat.conformance.stimulus import play
-from pilothat.conformance.tester import Tester
+from pilothat.conformance.tester import NOW_S, Tester
 from pilothat.conformance.words_connection import CONNECTION
 from pilothat.conformance.words_din import DIN
 from pilothat.conformance.words_iso2 import ISO2
@@ -19,16 +19,17 @@ from pilothat.frozen import dataclass
 from pilothat.plant import AcRatings
 from pilothat.twin.bench import BenchSettings
 from pilothat.twin.stage import TLS_PORT, WorldSettings
+from pilothat.v2g.plant import TimeOfDay
 from pilothat.v2g.quirks import CONFORMANCE, FIELD
 from pilothat.v2g.secc.iso2_answers import Offer, modes_of
+from pilothat.v2g.secc.tariff import parse
 
 PROTOCOLS = {"ISO15118-2": "iso2", "ANY": "iso2", "DIN70121": "din"}
+PRICES = "SECC sends SalesTariff"
 # what a case needs that this station has not
 LACKS: Mapping[tuple[str, str], str] = {
     ("internet service", "internetAccess"): "no way into the internet is offered",
     ("SECC offers", "contract"): "whoever may pay by contract may pay otherwise too",
-    ("SECC sends SalesTariff", "salesTariff"): "no sales tariff is sent",
-    ("SECC answers Ongoing", "ongoing"): "every car is authorised at once",
 }
 # what a case needs that there is on a connection under TLS only
 SECURE = frozenset(
@@ -55,6 +56,7 @@ ELSEWHERE: Mapping[str, str] = {
     "X-D2-20": "a station never charges without an insulation monitor",
 }
 METER_ID = "M1"
+TARIFF = "00:00=1 06:00=3 09:00=2 11:30=1 16:00=3 21:00=2"
 
 
 class Outcome(Enum):
@@ -115,6 +117,7 @@ def _played(row: Row, *, is_strict: bool) -> list[str]:
     if told is None:
         raise ConfigError("told in words only", where=row.id)
     tester = _tester(row, told, is_strict=is_strict)
+    tester.world.tell(TimeOfDay(NOW_S, is_trusted=True))
     tester.wait(2.0)
     road = roads.steps(row) if told.road is None else told.road
     for step in road or ():
@@ -149,12 +152,10 @@ def _secure(row: Row, settings: WorldSettings, *, is_strict: bool) -> Tester:
     station = replace(settings.station, contracts=contracts)
     network = replace(settings.network, tls_port=TLS_PORT)
     pays = able.get("identification") == "PnC"
-    tester = Tester(
+    return Tester(
         replace(settings, station=station, network=network),
         purse.Purse() if pays else None,
     )
-    tester.world.tell(purse.time_of_day())
-    return tester
 
 
 def _settings(row: Row, *, is_strict: bool) -> WorldSettings:
@@ -163,16 +164,20 @@ def _settings(row: Row, *, is_strict: bool) -> WorldSettings:
     ac = AcRatings() if row.mode == "AC" else None
     settings, able = WorldSettings(), row.applicability
     station = settings.station
+    is_slow = able.get("SECC answers Ongoing") == "ongoing"
     meter_id = METER_ID if able.get("MeterInfo", able.get("ReceiptRequired")) else ""
     iso2 = replace(
         station.iso2,
         quirks=quirks,
         offer=Offer(modes=modes_of(ac), meter_id=meter_id),
+        tariff=parse(TARIFF) if able.get(PRICES) == "salesTariff" else (),
+        releases_contracts=is_slow,
         wants_receipts=able.get("ReceiptRequired") == "true",
     )
     din = replace(station.din, quirks=quirks)
+    is_free = station.is_free and not is_slow
     return replace(
         settings,
-        station=replace(station, din=din, iso2=iso2, ac=ac),
+        station=replace(station, din=din, iso2=iso2, ac=ac, is_free=is_free),
         bench=BenchSettings(mains_v=ac.nominal_v if ac else None),
     )

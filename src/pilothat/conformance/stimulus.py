@@ -39,6 +39,7 @@ class Played:
     tester: Tester
     asked_at: float
     answers: tuple[Answer, ...] = ()
+    most: int | None = None  # schedule entries that the car can take
 
 
 def play(tester: Tester, send: Send) -> Played:
@@ -152,7 +153,7 @@ def _wait(tester: Tester, send: Send) -> Played:
 def _poll(tester: Tester, send: Send) -> Played:
     """Repeat a request until the connection is closed, or a failure is answered."""
     answers: list[Answer] = []
-    end = tester.now + send["for_s"]
+    began_at, end = tester.now, tester.now + send["for_s"]
     while tester.now < end and tester.probe.connection is not None:
         asked_at = tester.now
         tester.send(tester.line.say(message(tester, send["poll"], {})))
@@ -162,7 +163,7 @@ def _poll(tester: Tester, send: Send) -> Played:
         if answer is None or not answer.code.startswith("OK"):
             break
         tester.wait(POLL_S)
-    return Played(tester, tester.now, tuple(answers))
+    return Played(tester, began_at, tuple(answers))
 
 
 def _say(tester: Tester, send: Send) -> Played:
@@ -178,7 +179,8 @@ def _say(tester: Tester, send: Send) -> Played:
         answers = _repeated(tester, name, changes)
     else:
         answers = [ask(tester, name, **changes)]
-    return Played(tester, asked_at, tuple(answers))
+    most = send.get("MaxEntriesSAScheduleTuple")
+    return Played(tester, asked_at, tuple(answers), most)
 
 
 def _repeated(tester: Tester, name: str, changes: Send) -> list[Answer]:

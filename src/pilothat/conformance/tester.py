@@ -23,6 +23,7 @@ from pilothat.v2g.messages import iso2
 from pilothat.v2g.messages.xmldsig import Signature
 
 NOTHING = FrameIn(b"")  # an event that means only: look what the probe wants
+NOW_S = 1_800_000_000.0  # all cases play in January 2027
 LINK_S = 30.0
 ANSWER_S = 10.0  # when a missing answer is given up
 LATE_S = 0.006  # two ways over the twin's network

@@ -9,6 +9,7 @@ from pilothat.conformance.road import POLL_S
 from pilothat.conformance.words import (
     CUT,
     MEASURING,
+    OFF,
     OK,
     Told,
     Turn,
@@ -91,8 +92,9 @@ ISO2: Mapping[str, Told] = {
         (
             Turn(
                 ask("ChargeParameterDiscoveryReq"),
-                {"outlet_below_60_v": True, "EVSEProcessing": ["Ongoing*", "Finished"]},
+                {"EVSEProcessing": ["Ongoing*", "Finished"]},
             ),
+            Turn({"wait_s": 1.0}, {"outlet_below_60_v": True}),
             Turn(ask("CableCheckReq", repeat_while="Ongoing"), MEASURING),
             Turn(
                 ask("PreChargeReq", repeat=True),
@@ -119,5 +121,10 @@ ISO2: Mapping[str, Told] = {
             Turn({"poll": "CurrentDemandReq", "for_s": 30.0}, {"then": CUT}),
         )
     ),
-    "X-D2-18": once({"wait_s": 1.0}, {"then": CUT}, shows(CarPilot.B)),
+    "X-D2-18": Told(
+        (
+            Turn({"wait_s": 0.5}, {"then": OFF}, (shows(CarPilot.B),)),
+            Turn({"wait_s": 6.0}, {"then": ["tcp_closed", "cp_x1"]}),
+        )
+    ),
 }

@@ -65,7 +65,7 @@ class Ports:
     sdp: SdpPort
     interface: netwatch.Interface
     tls: TlsOffer | None = None
-    clock: Callable[[], TimeOfDay] | None = None  # where contracts are accepted
+    clock: Callable[[], TimeOfDay] | None = None  # where it is needed
 
 
 class Shell:
@@ -240,7 +240,7 @@ class Shell:
             self.feed(FrameIn(frame))
 
     def _hear_tcp(self, event: TcpOpened | TcpData | TcpClosed) -> None:
-        if isinstance(event, TcpOpened) and event.is_secure and self._ports.clock:
+        if isinstance(event, TcpOpened) and self._ports.clock:
             self.feed(self._ports.clock())  # before what needs it
         self.feed(event)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pilothat.frozen import dataclass
-from pilothat.pnc.chain import Moment
+from pilothat.v2g.plant import TimeOfDay
 
 EARLIEST_S = 1_767_225_600  # 2026: it cannot be earlier than this program was written
 TIME_ERROR = 5  # adjtimex: nobody keeps this clock
@@ -41,10 +41,11 @@ class WallClock:
     board: Path = Path("/proc/device-tree")
     clocks: Path = Path("/sys/class/rtc")
 
-    def moment(self) -> Moment:
+    def read(self) -> TimeOfDay:
         """Return the time of day, and whether it is to be trusted."""
         now_s = time.time()
-        return Moment(now_s, is_trusted=self.is_trusted_at(now_s))
+        offset_s = time.localtime(now_s).tm_gmtoff
+        return TimeOfDay(now_s, self.is_trusted_at(now_s), offset_s)
 
     def is_trusted_at(self, now_s: float) -> bool:
         """Tell whether the clock can be right when it shows this time."""

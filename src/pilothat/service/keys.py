@@ -50,6 +50,7 @@ class Key:
         return f"{kind} from {self.low:g} to {self.high:g} {self.unit}".rstrip()
 
 
+BANDS = r"(([01]\d|2[0-3]):[0-5]\d=[1-9]\d?( |$))*"
 KEYS: Sequence[Key] = (
     Key(
         "station",
@@ -218,6 +219,15 @@ KEYS: Sequence[Key] = (
     ),
     Key(
         "v2g",
+        "tariff",
+        str,
+        "",
+        "price levels of the day, told to cars of ISO 15118-2: 00:00=1 06:00=3 20:00=2 "
+        "is cheapest from midnight; empty tells none",
+        pattern=BANDS,
+    ),
+    Key(
+        "v2g",
         "tls",
         str,
         "off",
@@ -237,6 +247,13 @@ KEYS: Sequence[Key] = (
         bool,
         default=True,
         why="Plug & Charge for cars on TLS, with contracts below the roots in v2g.pki",
+    ),
+    Key(
+        "v2g",
+        "release_contracts",
+        bool,
+        default=False,
+        why="a good contract is not enough: it waits as station.authorisation says",
     ),
     Key(
         "v2g",

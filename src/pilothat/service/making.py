@@ -12,12 +12,14 @@ from pilothat.v2g.quirks import CONFORMANCE, Quirk
 from pilothat.v2g.secc.din import DinSettings
 from pilothat.v2g.secc.iso2_answers import Offer, modes_of
 from pilothat.v2g.secc.iso2_power import Iso2Settings
+from pilothat.v2g.secc.tariff import Tariff, parse
 
 PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
 
 
 def check(settings: Settings) -> None:
     """Raise ConfigError for settings that are good alone, but not together."""
+    _tariff(settings.text("v2g.tariff"))
     if settings.text("station.outlet") != "ac":
         return
     if settings.text("v2g.protocols") == "din":
@@ -87,6 +89,17 @@ def station_settings(settings: Settings, host_mac: bytes) -> StationSettings:
     )
 
 
+def _tariff(text: str) -> Tariff:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"these are no bands in their order: {error}",
+            where="v2g.tariff",
+            remedy="Write them as 00:00=1 06:00=3 20:00=2",
+        ) from error
+
+
 def _iso2(settings: Settings, modes: tuple[EnergyTransferMode, ...]) -> Iso2Settings:
     offer = Offer(
         settings.text("station.evse_id_iso"), modes, settings.text("station.meter_id")
@@ -94,5 +107,7 @@ def _iso2(settings: Settings, modes: tuple[EnergyTransferMode, ...]) -> Iso2Sett
     return Iso2Settings(
         offer=offer,
         quirks=quirks_of(settings),
+        releases_contracts=settings.flag("v2g.release_contracts"),
         wants_receipts=settings.flag("v2g.receipts"),
+        tariff=_tariff(settings.text("v2g.tariff")),
     )

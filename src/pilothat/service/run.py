@@ -34,10 +34,11 @@ from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.shell import Ports, Shell
 from pilothat.runtime.v2gport import TlsOffer
+from pilothat.runtime.wallclock import WallClock
 from pilothat.service import config
 from pilothat.service.config import Settings
 from pilothat.service.making import ac_ratings, check, station_settings
-from pilothat.service.securing import contracts_of, time_of_day, tls_of
+from pilothat.service.securing import contracts_of, tls_of
 from pilothat.station.events import Authorised, StopCause, StopRequested
 from pilothat.station.settings import ContractSettings, StationSettings
 from pilothat.station.station import Station
@@ -101,7 +102,8 @@ async def _serve(
             contextlib.closing(open_supply(settings.text("supply.driver"), options))
         )
         entropy = Recorder(os.urandom)
-        clock = time_of_day() if contracts else None
+        needs_clock = bool(contracts or made.iso2.tariff)
+        clock = WallClock().read if needs_clock else None
         ports = Ports(guard, supply, plc, sdp, interface, tls, clock)
         shell = Shell(Station(made, entropy), entropy, ports, journal)
         _hear_signals(shell)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,6 @@ from pilothat.runtime.v2gport import TlsOffer
 from pilothat.service.config import Settings
 from pilothat.service.making import quirks_of
 from pilothat.station.settings import ContractSettings
-from pilothat.v2g.plant import TimeOfDay
 from pilothat.v2g.quirks import Quirk
 
 log = logging.getLogger("pilothat")
@@ -66,19 +64,6 @@ def contracts_of(settings: Settings) -> ContractSettings | None:
         raise _with_key(error, folder) from None
     is_strict = Quirk.LAX_CERTIFICATES not in quirks_of(settings)
     return replace(found, issuer=issuing, is_strict=is_strict)
-
-
-def time_of_day() -> Callable[[], TimeOfDay]:
-    """Return what tells the time of day."""
-    from pilothat.runtime.wallclock import WallClock  # noqa: PLC0415 (an extra)
-
-    clock = WallClock()
-
-    def tell() -> TimeOfDay:
-        moment = clock.moment()
-        return TimeOfDay(moment.unix_s, moment.is_trusted)
-
-    return tell
 
 
 def folder_of(folder: Path | None, name: str, wish: str) -> Path:

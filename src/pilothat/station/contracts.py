@@ -19,8 +19,10 @@ from pilothat.pnc.provisioning import (
 )
 from pilothat.pnc.requests import Judge
 from pilothat.pnc.roles import Anchor
+from pilothat.pnc.signature import sign
 from pilothat.station.settings import ContractSettings, Issuer
 from pilothat.v2g.messages import iso2
+from pilothat.v2g.messages.iso2_types import SalesTariff
 from pilothat.v2g.messages.xmldsig import Signature
 from pilothat.v2g.plant import TimeOfDay
 from pilothat.v2g.secc.contract import Contract, Delivered, Ruling
@@ -33,6 +35,7 @@ class PlugAndCharge:
         self.is_issuing = settings.issuer is not None
         self._trust = trust_of(settings)
         self._is_strict = settings.is_strict
+        self._mo_key = _key(settings.issuer.mo_key) if settings.issuer else None
         self._provider: Provider = (
             _issuing(settings.issuer, self._trust, entropy)
             if settings.issuer
@@ -71,6 +74,9 @@ class PlugAndCharge:
         return _told(
             requests.metering_receipt(request, signature, session_id, sent, leaf)
         )
+
+    def sign(self, prices: SalesTariff) -> Signature | None:
+        return sign((prices,), self._mo_key) if self._mo_key else None
 
     def install(
         self,

@@ -24,7 +24,7 @@ def served(
         secure = None
         if contracts is not None and opening.is_secure:
             secure = Secure(contracts, opening.clock)
-        return iso2.session(settings.iso2, entropy, opening.now, secure)
+        return iso2.session(settings.iso2, entropy, opening.now, secure, opening.clock)
 
     every: Sequence[tuple[Served, Opener]] = (
         (DIN, lambda opening: din.session(settings.din, entropy, opening.now)),

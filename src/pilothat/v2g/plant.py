@@ -48,10 +48,12 @@ class TimeOfDay:
     """What the clock of this computer shows, and whether it can be right.
 
     unix_s: seconds since 1970
+    utc_offset_s: of the local time
     """
 
     unix_s: float
     is_trusted: bool
+    utc_offset_s: int = 0
 
 
 class Ending(Enum):

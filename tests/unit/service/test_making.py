@@ -32,6 +32,7 @@ def test_each_tolerance_has_its_switch(text: str, quirks: frozenset[Quirk]) -> N
     ("text", "where"),
     [
         ('outlet = "ac"\n[v2g]\nprotocols = "din"\n', "v2g.protocols"),
+        ('[v2g]\ntariff = "06:00=2 00:00=1"\n', "v2g.tariff"),
         (
             'outlet = "ac"\n[supply]\nsimulate_precharge = true\n',
             "supply.simulate_precharge",

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pilothat.frozen import dataclass
 from pilothat.v2g.messages import iso2
-from pilothat.v2g.messages.iso2_types import MeterInfo, ResponseCode
+from pilothat.v2g.messages.iso2_types import MeterInfo, ResponseCode, SalesTariff
 from pilothat.v2g.messages.xmldsig import Signature
 from pilothat.v2g.plant import TimeOfDay
 
@@ -91,6 +91,9 @@ class Contracts(Protocol):
     ) -> Ruling:
         """Rule on a receipt."""
 
+    def sign(self, prices: SalesTariff) -> Signature | None:
+        """Sign a tariff as its contract's operator does; None without the key."""
+
     def install(
         self,
         request: iso2.CertificateInstallationReq,
@@ -117,7 +120,12 @@ class Clock:
 
     def moment(self, now: float) -> TimeOfDay:
         """Return the time of day at a moment."""
-        return TimeOfDay(self.told.unix_s + now - self.at, self.told.is_trusted)
+        told = self.told
+        now_s = told.unix_s + now - self.at
+        return TimeOfDay(now_s, told.is_trusted, told.utc_offset_s)
+
+
+TIMELESS = Clock()  # nobody told the time
 
 
 @dataclass(frozen=True, slots=True)

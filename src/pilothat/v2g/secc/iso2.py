@@ -10,15 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pilothat.machine import Entropy
-from pilothat.plant import (
-    LimitsSaid,
-)
 from pilothat.v2g.messages import iso2
 from pilothat.v2g.messages.iso2_types import (
-    AcEvChargeParameter,
     ChargeProgress,
     ChargingSession,
-    DcEvChargeParameter,
     EvseProcessing,
     ResponseCode,
 )
@@ -26,15 +21,15 @@ from pilothat.v2g.messages.xmldsig import Signature
 from pilothat.v2g.plant import Learned
 from pilothat.v2g.secc import dc
 from pilothat.v2g.secc.base import Answer, Opened, Session
-from pilothat.v2g.secc.contract import Secure
+from pilothat.v2g.secc.contract import TIMELESS, Clock, Secure
 from pilothat.v2g.secc.dc import Verdict
 from pilothat.v2g.secc.iso2_answers import (
     CHARGE_SERVICE_ID,
     discovery,
-    parameters,
     refusal,
 )
 from pilothat.v2g.secc.iso2_contract import Contracting, selected
+from pilothat.v2g.secc.iso2_parameters import Parameters
 from pilothat.v2g.secc.iso2_power import (
     AC_PHASES,
     Handler,
@@ -44,9 +39,7 @@ from pilothat.v2g.secc.iso2_power import (
     Iso2Settings,
     Power,
     as_kind,
-    max_w,
 )
-from pilothat.v2g.secc.told import parameters_told
 from pilothat.v2g.sequence import (
     AC,
     DC,
@@ -71,17 +64,25 @@ _GOODBYE = {ChargingSession.Terminate: TERMINATE, ChargingSession.Pause: PAUSE}
 
 
 def session(
-    settings: Iso2Settings, entropy: Entropy, now: float, secure: Secure | None = None
+    settings: Iso2Settings,
+    entropy: Entropy,
+    now: float,
+    secure: Secure | None = None,
+    clock: Clock = TIMELESS,
 ) -> Iso2Session:
     """Open a session. secure: what judges contracts, on a connection under TLS."""
-    return Session(Iso2(settings, entropy, secure), now)
+    return Session(Iso2(settings, entropy, secure, clock), now)
 
 
 class Iso2:
     """The standard, for ``Session`` to walk."""
 
     def __init__(
-        self, settings: Iso2Settings, entropy: Entropy, secure: Secure | None
+        self,
+        settings: Iso2Settings,
+        entropy: Entropy,
+        secure: Secure | None,
+        clock: Clock,
     ) -> None:
         self.first: State = Iso2State.SETUP
         self.ended: State = Iso2State.ENDED
@@ -90,6 +91,8 @@ class Iso2:
         self._power = power = Power(settings)
         self._entropy = entropy
         self._contracting = paying = Contracting(power, entropy, secure)
+        contracts = secure.contracts if secure else None
+        parameters = Parameters(power, settings, clock, contracts)
         self.handlers: Mapping[str, Handler] = {
             "SessionSetup": self._session_setup,
             "ServiceDiscovery": self._service_discovery,
@@ -99,7 +102,7 @@ class Iso2:
             "CertificateUpdate": paying.update,
             "PaymentDetails": paying.payment_details,
             "Authorization": self._authorisation,
-            "ChargeParameterDiscovery": self._parameters,
+            "ChargeParameterDiscovery": parameters.handle,
             "CableCheck": power.cable_check,
             "PreCharge": power.precharge,
             "PowerDelivery": power.power_delivery,
@@ -200,57 +203,3 @@ class Iso2:
             else EvseProcessing.Ongoing_WaitingForCustomerInteraction,
         )
         return Answer(response, ask.context, is_done=is_done)
-
-    def _parameters(self, ask: Iso2Ask) -> Iso2Answer:
-        request = as_kind(iso2.ChargeParameterDiscoveryReq, ask)
-        parameter = request.ev_charge_parameter
-        if request.requested_energy_transfer_mode not in self._settings.offer.modes:
-            return self._power.failed(ask, ResponseCode.FAILED_WrongEnergyTransferMode)
-        if request.requested_energy_transfer_mode in AC_PHASES:
-            return self._ac_parameters(ask, request)
-        if not isinstance(parameter, DcEvChargeParameter):
-            return self._power.failed(ask, ResponseCode.FAILED_WrongChargeParameter)
-        ev = dc.first_limits(parameter)
-        if not dc.is_plausible(ev, ask.plant.ratings):
-            return self._power.failed(ask, ResponseCode.FAILED_WrongChargeParameter)
-        if ask.plant.fault:
-            return self._power.failed(ask, ResponseCode.FAILED)
-        soc_pct = parameter.dc_ev_status.ev_ress_soc
-        return Answer(
-            parameters(ask.plant, ResponseCode.OK, parameter.departure_time),
-            replace(
-                ask.context,
-                ev=ev,
-                soc_pct=soc_pct,
-                target_v=0.0,
-                max_w=ask.plant.ratings.max_w,
-            ),
-            (LimitsSaid(ev),),
-            learned=parameters_told(parameter),
-        )
-
-    def _ac_parameters(
-        self, ask: Iso2Ask, request: iso2.ChargeParameterDiscoveryReq
-    ) -> Iso2Answer:
-        parameter, phases = (
-            request.ev_charge_parameter,
-            AC_PHASES[request.requested_energy_transfer_mode],
-        )
-        if not isinstance(parameter, AcEvChargeParameter):
-            return self._power.failed(ask, ResponseCode.FAILED_WrongChargeParameter)
-        lowest_a, highest_a = parameter.ev_min_current.si, parameter.ev_max_current.si
-        if not 0 <= lowest_a <= highest_a or parameter.ev_max_voltage.si <= 0:
-            return self._power.failed(ask, ResponseCode.FAILED_WrongChargeParameter)
-        if ask.plant.fault:
-            return self._power.failed(ask, ResponseCode.FAILED)
-        departure_s = parameter.departure_time
-        return Answer(
-            parameters(ask.plant, ResponseCode.OK, departure_s, phases),
-            replace(ask.context, max_w=max_w(ask, phases)),
-            learned=Learned(
-                (
-                    ("request_wh", f"{parameter.e_amount.si:g}"),
-                    ("ev_max_a", f"{highest_a:g}"),
-                )
-            ),
-        )

@@ -33,6 +33,7 @@ from pilothat.v2g.messages.iso2_types import (
     PMaxScheduleEntry,
     RelativeTimeInterval,
     ResponseCode,
+    SalesTariff,
     SaScheduleList,
     SaScheduleTuple,
     ServiceCategory,
@@ -106,15 +107,32 @@ def discovery(code: ResponseCode, offer: Offer) -> iso2.ServiceDiscoveryRes:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a schedule is made for.
+
+    lasts_s: until the car leaves. phases: of an AC car. prices: None tells none
+    """
+
+    lasts_s: int = DAY_S
+    phases: int = PHASES
+    prices: SalesTariff | None = None
+
+
+FOR_A_DAY = Told()
+
+
+def lasting_s(departure_s: int | None) -> int:
+    """Return how long a schedule lasts: until the car leaves, or for a day."""
+    return min(departure_s or DAY_S, LATEST_S)
+
+
 def parameters(
-    plant: PlantState,
-    code: ResponseCode,
-    departure_s: int | None = None,
-    phases: int = 3,
+    plant: PlantState, code: ResponseCode, told: Told = FOR_A_DAY
 ) -> iso2.ChargeParameterDiscoveryRes:
-    """Return the rated limits, and a schedule until the car leaves or for a day."""
+    """Return the rated limits, and a schedule."""
     ratings, ac = plant.ratings, plant.ac
-    max_w = ac.max_w(phases) if ac else ratings.max_w
+    max_w = ac.max_w(told.phases) if ac else ratings.max_w
     return iso2.ChargeParameterDiscoveryRes(
         response_code=code,
         evse_processing=EvseProcessing.Finished,
@@ -122,7 +140,8 @@ def parameters(
             sa_schedule_tuple=(
                 SaScheduleTuple(
                     sa_schedule_tuple_id=SCHEDULE_ID,
-                    p_max_schedule=_schedule(max_w, departure_s or DAY_S),
+                    p_max_schedule=_schedule(max_w, told.lasts_s),
+                    sales_tariff=told.prices,
                 ),
             )
         ),
@@ -150,7 +169,6 @@ def _ac_parameter(plant: PlantState, ac: AcRatings) -> AcEvseChargeParameter:
 
 def _schedule(max_w: float, lasts_s: int) -> PMaxSchedule:
     """Return entries of the same power; an entry can last a day, the last one must."""
-    lasts_s = min(lasts_s, LATEST_S)
     last_s = max(0, lasts_s - DAY_S)
     starts_s = (0, last_s) if last_s else (0,)
     return PMaxSchedule(

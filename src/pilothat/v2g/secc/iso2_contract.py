@@ -26,6 +26,7 @@ from pilothat.v2g.messages.iso2_types import (
 from pilothat.v2g.plant import Learned, TimeOfDay
 from pilothat.v2g.secc.base import Answer
 from pilothat.v2g.secc.contract import Contract, Delivered, Ruling, Secure
+from pilothat.v2g.secc.dc import Verdict
 from pilothat.v2g.secc.iso2_answers import CHARGE_SERVICE_ID, loop_status
 from pilothat.v2g.secc.iso2_power import Iso2Answer, Iso2Ask, Power, as_kind
 from pilothat.v2g.sequence import (
@@ -140,13 +141,18 @@ class Contracting:
             ruling = secure.contracts.authorization(request, signature, contract, time)
             if not ruling.is_good:
                 return self._refused(ask, ruling)
-        if ask.plant.fault or ask.plant.is_authorised is False:
+        verdict = self._power.release(ask)
+        if verdict is Verdict.REFUSED:
             return self._power.failed(ask, ResponseCode.FAILED)
+        is_done = verdict is Verdict.DONE
         response = iso2.AuthorizationRes(
-            response_code=ResponseCode.OK, evse_processing=EvseProcessing.Finished
+            response_code=ResponseCode.OK,
+            evse_processing=EvseProcessing.Finished
+            if is_done
+            else EvseProcessing.Ongoing,
         )
         proven = replace(contract, is_proven=True)
-        return Answer(response, replace(ask.context, contract=proven))
+        return Answer(response, replace(ask.context, contract=proven), is_done=is_done)
 
     def installation(self, ask: Iso2Ask) -> Iso2Answer:
         request = as_kind(iso2.CertificateInstallationReq, ask)

@@ -49,6 +49,7 @@ from pilothat.v2g.secc.iso2_answers import (
     watts,
 )
 from pilothat.v2g.secc.iso2_meter import Metered, metered
+from pilothat.v2g.secc.tariff import Tariff
 from pilothat.v2g.secc.told import loop_told
 from pilothat.v2g.sequence import (
     Iso2State,
@@ -74,12 +75,16 @@ class Iso2Settings:
 
     authorisation_s: how long the customer may take.
     wants_receipts: cars with a contract confirm meter readings
+    tariff: price levels over the day; empty tells none
+    releases_contracts: a good contract waits until somebody lets it charge
     """
 
     offer: Offer = field(default_factory=Offer)
     quirks: frozenset[Quirk] = FIELD
     authorisation_s: float = AUTHORISATION_S
     wants_receipts: bool = False
+    tariff: Tariff = ()
+    releases_contracts: bool = False
 
 
 class Power:
@@ -87,6 +92,13 @@ class Power:
 
     def __init__(self, settings: Iso2Settings) -> None:
         self._settings = settings
+
+    def release(self, ask: Iso2Ask) -> Verdict:
+        """Judge whether a car with a good contract may charge."""
+        if self._settings.releases_contracts:
+            return dc.authorisation(ask, self._settings.authorisation_s)
+        is_bad = ask.plant.fault or ask.plant.is_authorised is False
+        return Verdict.REFUSED if is_bad else Verdict.DONE
 
     def cable_check(self, ask: Iso2Ask) -> Iso2Answer | Later:
         plant, verdict = ask.plant, dc.cable_check(ask)
