@@ -313,7 +313,11 @@ def _contactor(played: Played, wanted: str, _: Expect) -> str:
 
 
 def _service_id(played: Played, _: str, __: Expect) -> str:
-    return "" if _last(played).service_id else "no ServiceID"
+    """Compare the services that were told with those on offer."""
+    got = [one.body.service_id for one in played.answers]
+    told = [one.body.service_parameter_list for one in played.answers]
+    is_good = got == played.tester.services and all(told)
+    return "" if is_good else f"services {got} instead of {played.tester.services}"
 
 
 def _challenge(played: Played, wanted: int, _: Expect) -> str:

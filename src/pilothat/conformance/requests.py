@@ -166,9 +166,7 @@ _MAKE: Mapping[str, Callable[[Changes], iso2.Request]] = {
     "SessionSetupReq": _setup,
     "ServiceDiscoveryReq": lambda _: iso2.ServiceDiscoveryReq(),
     "ServiceDetailReq": lambda changes: iso2.ServiceDetailReq(
-        service_id=2
-        if changes.get("ServiceID") == "each offered"
-        else changes.get("ServiceID", 1)
+        service_id=changes.get("ServiceID", 2)
     ),
     "PaymentServiceSelectionReq": _selection,
     "AuthorizationReq": lambda _: iso2.AuthorizationReq(),

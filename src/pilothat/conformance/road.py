@@ -37,6 +37,9 @@ def ask(tester: Tester, name: str, **changes: object) -> Answer:
     answer = tester.ask(message(tester, name, changes))
     if type(answer.body).__name__ == "SessionSetupRes":
         tester.session_id = answer.message.header.session_id
+    if getattr(answer.body, "service_list", None) is not None:
+        offered = answer.body.service_list.service
+        tester.services = [one.service_id for one in offered]
     return answer
 
 

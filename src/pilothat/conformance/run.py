@@ -22,13 +22,13 @@ from pilothat.twin.stage import TLS_PORT, WorldSettings
 from pilothat.v2g.plant import TimeOfDay
 from pilothat.v2g.quirks import CONFORMANCE, FIELD
 from pilothat.v2g.secc.iso2_answers import Offer, modes_of
+from pilothat.v2g.secc.services import INTERNET
 from pilothat.v2g.secc.tariff import parse
 
 PROTOCOLS = {"ISO15118-2": "iso2", "ANY": "iso2", "DIN70121": "din"}
 PRICES = "SECC sends SalesTariff"
 # what a case needs that this station has not
 LACKS: Mapping[tuple[str, str], str] = {
-    ("internet service", "internetAccess"): "no way into the internet is offered",
     ("SECC offers", "contract"): "whoever may pay by contract may pay otherwise too",
 }
 # what a case needs that there is on a connection under TLS only
@@ -165,11 +165,13 @@ def _settings(row: Row, *, is_strict: bool) -> WorldSettings:
     settings, able = WorldSettings(), row.applicability
     station = settings.station
     is_slow = able.get("SECC answers Ongoing") == "ongoing"
+    has_internet = able.get("internet service") == "internetAccess"
+    internet = tuple(INTERNET) if has_internet else ()
     meter_id = METER_ID if able.get("MeterInfo", able.get("ReceiptRequired")) else ""
     iso2 = replace(
         station.iso2,
         quirks=quirks,
-        offer=Offer(modes=modes_of(ac), meter_id=meter_id),
+        offer=Offer(modes=modes_of(ac), meter_id=meter_id, internet=internet),
         tariff=parse(TARIFF) if able.get(PRICES) == "salesTariff" else (),
         releases_contracts=is_slow,
         wants_receipts=able.get("ReceiptRequired") == "true",

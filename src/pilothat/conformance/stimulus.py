@@ -173,7 +173,10 @@ def _say(tester: Tester, send: Send) -> Played:
     name, changes = send["message"], {k: v for k, v in send.items() if v is not None}
     was = tester.session_id
     tester.session_id = _SESSIONS.get(send.get("session_id", ""), _same)(was)
-    if "repeat_while" in send or name == "ChargeParameterDiscoveryReq":
+    if send.get("ServiceID") == "each offered":
+        each = [{**changes, "ServiceID": number} for number in tester.services]
+        answers = [ask(tester, name, **one) for one in each]
+    elif "repeat_while" in send or name == "ChargeParameterDiscoveryReq":
         answers = polled(tester, name, **changes)
     elif send.get("repeat"):
         answers = _repeated(tester, name, changes)

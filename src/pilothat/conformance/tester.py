@@ -85,6 +85,7 @@ class Tester:
         self.probe = Probe(EV_MAC, Chance(1, "car"))
         self.line = Line()
         self.session_id = b"\0"
+        self.services: list[int] = []  # value-added ones that are offered
         self.paused_id = b""  # of the session that sleeps
         self.mode = "AC" if settings.station.ac else "DC"
         self.duties: list[tuple[float, float]] = []

@@ -228,6 +228,15 @@ KEYS: Sequence[Key] = (
     ),
     Key(
         "v2g",
+        "internet",
+        str,
+        "",
+        "the way into the internet that cars of ISO 15118-2 are offered, as in "
+        "http https; only where this machine routes them; empty offers none",
+        pattern="((ftp|http|https)( |$))*",
+    ),
+    Key(
+        "v2g",
         "tls",
         str,
         "off",

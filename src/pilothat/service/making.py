@@ -12,6 +12,7 @@ from pilothat.v2g.quirks import CONFORMANCE, Quirk
 from pilothat.v2g.secc.din import DinSettings
 from pilothat.v2g.secc.iso2_answers import Offer, modes_of
 from pilothat.v2g.secc.iso2_power import Iso2Settings
+from pilothat.v2g.secc.services import INTERNET
 from pilothat.v2g.secc.tariff import Tariff, parse
 
 PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
@@ -101,8 +102,12 @@ def _tariff(text: str) -> Tariff:
 
 
 def _iso2(settings: Settings, modes: tuple[EnergyTransferMode, ...]) -> Iso2Settings:
+    ways = settings.text("v2g.internet").split()
     offer = Offer(
-        settings.text("station.evse_id_iso"), modes, settings.text("station.meter_id")
+        settings.text("station.evse_id_iso"),
+        modes,
+        settings.text("station.meter_id"),
+        tuple(number for number, (name, _) in INTERNET.items() if name in ways),
     )
     return Iso2Settings(
         offer=offer,

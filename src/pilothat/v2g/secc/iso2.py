@@ -40,6 +40,7 @@ from pilothat.v2g.secc.iso2_power import (
     Power,
     as_kind,
 )
+from pilothat.v2g.secc.services import Services
 from pilothat.v2g.sequence import (
     AC,
     DC,
@@ -90,7 +91,9 @@ class Iso2:
         self._settings = settings
         self._power = power = Power(settings)
         self._entropy = entropy
-        self._contracting = paying = Contracting(power, entropy, secure)
+        self._contracting = paying = Contracting(
+            power, entropy, secure, Services(settings.offer.internet)
+        )
         contracts = secure.contracts if secure else None
         parameters = Parameters(power, settings, clock, contracts)
         self.handlers: Mapping[str, Handler] = {
@@ -172,8 +175,9 @@ class Iso2:
         )
 
     def _service_discovery(self, ask: Iso2Ask) -> Iso2Answer:
+        request = as_kind(iso2.ServiceDiscoveryReq, ask)
         response = discovery(ResponseCode.OK, self._settings.offer)
-        return Answer(self._contracting.discovery(response), ask.context)
+        return Answer(self._contracting.discovery(request, response), ask.context)
 
     def _selection(self, ask: Iso2Ask) -> Iso2Answer:
         request = as_kind(iso2.PaymentServiceSelectionReq, ask)
@@ -184,7 +188,7 @@ class Iso2:
             return self._power.failed(ask, ResponseCode.FAILED_PaymentSelectionInvalid)
         if CHARGE_SERVICE_ID not in [one.service_id for one in services]:
             return self._power.failed(ask, ResponseCode.FAILED_NoChargeServiceSelected)
-        if not all(map(contracting.is_selectable, services)):
+        if not all(map(contracting.services.is_selectable, services)):
             return self._power.failed(ask, ResponseCode.FAILED_ServiceSelectionInvalid)
         response = iso2.PaymentServiceSelectionRes(response_code=ResponseCode.OK)
         return Answer(response, ask.context)

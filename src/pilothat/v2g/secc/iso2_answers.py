@@ -67,6 +67,7 @@ class Offer:
     evse_id: str = "ZZ00000"  # "not available"
     modes: tuple[EnergyTransferMode, ...] = (EnergyTransferMode.DC_extended,)
     meter_id: str = ""  # of the meter whose reading cars are told; empty: none
+    internet: tuple[int, ...] = ()  # parameter sets of services.INTERNET that work
 
 
 def modes_of(ac: AcRatings | None) -> tuple[EnergyTransferMode, ...]:

@@ -12,23 +12,17 @@ from pilothat.machine import Entropy
 from pilothat.v2g.messages import iso2
 from pilothat.v2g.messages.iso2_types import (
     EvseProcessing,
-    Parameter,
-    ParameterSet,
     PaymentOption,
     PaymentOptionList,
     ResponseCode,
-    SelectedService,
-    Service,
-    ServiceCategory,
-    ServiceList,
-    ServiceParameterList,
 )
 from pilothat.v2g.plant import Learned, TimeOfDay
 from pilothat.v2g.secc.base import Answer
 from pilothat.v2g.secc.contract import Contract, Delivered, Ruling, Secure
 from pilothat.v2g.secc.dc import Verdict
-from pilothat.v2g.secc.iso2_answers import CHARGE_SERVICE_ID, loop_status
+from pilothat.v2g.secc.iso2_answers import loop_status
 from pilothat.v2g.secc.iso2_power import Iso2Answer, Iso2Ask, Power, as_kind
+from pilothat.v2g.secc.services import CERTIFICATE_ID, CERTIFICATES, Services
 from pilothat.v2g.sequence import (
     CONTRACT,
     EXTERNAL,
@@ -38,8 +32,6 @@ from pilothat.v2g.sequence import (
 )
 
 CHALLENGE_OCTETS = 16  # all of it random (V2G2-697, V2G2-698)
-CERTIFICATE_SERVICE_ID = 2
-PARAMETER_SETS: Mapping[int, str] = {1: "Installation", 2: "Update"}
 _VARIANTS: Mapping[frozenset[int], str] = {
     frozenset(): CONTRACT,
     frozenset({1}): INSTALL,
@@ -56,9 +48,9 @@ def selected(request: iso2.PaymentServiceSelectionReq) -> str:
     wanted = frozenset(
         one.parameter_set_id
         for one in services
-        if one.service_id == CERTIFICATE_SERVICE_ID and one.parameter_set_id
+        if one.service_id == CERTIFICATE_ID and one.parameter_set_id
     )
-    return _VARIANTS.get(wanted & frozenset(PARAMETER_SETS), CONTRACT)
+    return _VARIANTS.get(wanted & frozenset(CERTIFICATES), CONTRACT)
 
 
 class Contracting:
@@ -67,7 +59,15 @@ class Contracting:
     secure: None on a connection without TLS, and where no contract is accepted
     """
 
-    def __init__(self, power: Power, entropy: Entropy, secure: Secure | None) -> None:
+    def __init__(
+        self,
+        power: Power,
+        entropy: Entropy,
+        secure: Secure | None,
+        services: Services,
+    ) -> None:
+        self.services = services
+        self.services.has_certificates = bool(secure and secure.contracts.is_issuing)
         self._power = power
         self._entropy = entropy
         self._secure = secure
@@ -77,39 +77,29 @@ class Contracting:
         """Whether a car may pay by contract."""
         return self._secure is not None
 
-    @property
-    def services(self) -> tuple[int, ...]:
-        """Return the services a car may select."""
-        has_more = self._secure is not None and self._secure.contracts.is_issuing
-        more = (CERTIFICATE_SERVICE_ID,) if has_more else ()
-        return (CHARGE_SERVICE_ID, *more)
-
-    def is_selectable(self, service: SelectedService) -> bool:
-        """Tell whether a service is offered, in this form."""
-        if service.service_id == CERTIFICATE_SERVICE_ID in self.services:
-            return service.parameter_set_id in PARAMETER_SETS
-        return service.service_id == CHARGE_SERVICE_ID
-
-    def discovery(self, answer: iso2.ServiceDiscoveryRes) -> iso2.ServiceDiscoveryRes:
-        """Return the answer with contracts in it, where they are accepted."""
-        if not self.is_offered:
-            return answer
-        options = (PaymentOption.Contract, PaymentOption.ExternalPayment)
+    def discovery(
+        self, request: iso2.ServiceDiscoveryReq, answer: iso2.ServiceDiscoveryRes
+    ) -> iso2.ServiceDiscoveryRes:
+        """Return the answer with contracts and services in it, where there are any."""
+        options = answer.payment_option_list
+        if self.is_offered:
+            both = (PaymentOption.Contract, PaymentOption.ExternalPayment)
+            options = PaymentOptionList(payment_option=both)
         return replace(
             answer,
-            payment_option_list=PaymentOptionList(payment_option=options),
-            service_list=_LIST if CERTIFICATE_SERVICE_ID in self.services else None,
+            payment_option_list=options,
+            service_list=self.services.offered(request),
         )
 
     def service_detail(self, ask: Iso2Ask) -> Iso2Answer:
         request = as_kind(iso2.ServiceDetailReq, ask)
-        is_known = request.service_id == CERTIFICATE_SERVICE_ID in self.services
-        if not is_known:
+        sets = self.services.sets(request.service_id)
+        if sets is None:
             return self._power.failed(ask, ResponseCode.FAILED_ServiceIDInvalid)
         response = iso2.ServiceDetailRes(
             response_code=ResponseCode.OK,
-            service_id=CERTIFICATE_SERVICE_ID,
-            service_parameter_list=_PARAMETERS,
+            service_id=request.service_id,
+            service_parameter_list=sets,
         )
         return Answer(response, ask.context)
 
@@ -195,23 +185,3 @@ class Contracting:
 
     def _refused(self, ask: Iso2Ask, ruling: Ruling) -> Iso2Answer:
         return self._power.failed(ask, ruling.code, ruling.why)
-
-
-_LIST = ServiceList(
-    service=(
-        Service(
-            service_id=CERTIFICATE_SERVICE_ID,
-            service_category=ServiceCategory.ContractCertificate,
-            free_service=True,
-        ),
-    )
-)
-_PARAMETERS = ServiceParameterList(
-    parameter_set=tuple(
-        ParameterSet(
-            parameter_set_id=number,
-            parameter=(Parameter(name="Service", string_value=name),),
-        )
-        for number, name in PARAMETER_SETS.items()
-    )
-)
