@@ -152,7 +152,8 @@ class Invariants:
         """Note a request that reached the station; its bytes, if it came as such."""
         self._heard_at = self._world.now
         if self._world.station.talk.is_connected:
-            self._asked += [(self._world.now, piece) for piece in _pieces(data)]
+            pieces = _pieces(data) if data else (data,)
+            self._asked += [(self._heard_at, piece) for piece in pieces]
 
     def answered(self) -> None:
         """Note an answer of the station."""

@@ -39,6 +39,8 @@ class DinDialect:
         self._settings = settings
         self._vehicle = settings.vehicle
         self._numbers = Numbers(settings, _physical)
+        self._loop: tuple[object, object, din.Request] = (None, None, _STOP)
+        self._asked: tuple[object, object] = (None, None)  # the last request
         self._statuses = lru_cache(8)(self._make_status)  # it changes once a minute
         self._builders: Mapping[State, Callable[[View], din.Request]] = {
             State.SETUP: self._session_setup,
@@ -53,13 +55,17 @@ class DinDialect:
             State.RAMP_DOWN: self._current_demand,
             State.POWER_OFF: self._power_off,
             State.WELDING: self._welding_detection,
-            State.GOODBYE: lambda _: din.SessionStopReq(),
+            State.GOODBYE: lambda _: _STOP,
         }
 
     def ask(self, state: State, view: View, session_id: bytes) -> object:
         """Return the request of a state."""
-        header = din.MessageHeader(session_id=session_id)
-        return din.V2gMessage(header=header, body=self._builders[state](view))
+        body = self._builders[state](view)
+        if (session_id, body) != self._asked[0]:
+            header = din.MessageHeader(session_id=session_id)
+            message = din.V2gMessage(header=header, body=body)
+            self._asked = ((session_id, body), message)
+        return self._asked[1]
 
     def hear(self, state: State, message: object) -> Heard | None:
         """Return what a message says; None when it is no answer to this request."""
@@ -134,9 +140,11 @@ class DinDialect:
         )
 
     def _current_demand(self, view: View) -> din.Request:
-        return din.CurrentDemandReq(
-            dc_ev_status=self._status(view), **self._numbers.demand(view)
-        )
+        status, demand = self._status(view), self._numbers.demand(view)
+        if self._loop[0] is not status or self._loop[1] is not demand:
+            request = din.CurrentDemandReq(dc_ev_status=status, **demand)
+            self._loop = (status, demand, request)
+        return self._loop[2]
 
     def _welding_detection(self, view: View) -> din.Request:
         return din.WeldingDetectionReq(dc_ev_status=self._status(view))
@@ -166,6 +174,7 @@ class DinDialect:
         )
 
 
+_STOP = din.SessionStopReq()
 _MODE = din.EvRequestedEnergyTransferType.DC_extended
 
 

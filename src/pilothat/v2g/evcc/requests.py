@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypedDict, TypeVar
 
 from pilothat.frozen import dataclass
 from pilothat.v2g.evcc.events import InletFact
@@ -102,6 +102,17 @@ class Demand(TypedDict, Generic[Q]):
     ev_target_voltage: Q
 
 
+class _Wanted(NamedTuple):
+    """What the elements of a CurrentDemandReq follow from, as a car finds it."""
+
+    target_a: float
+    max_a: float
+    full_min: int | None
+    bulk_min: int | None
+    is_complete: bool
+    is_bulk: bool
+
+
 class Target(TypedDict, Generic[Q]):
     """Elements of a PreChargeReq."""
 
@@ -127,8 +138,7 @@ class Numbers(Generic[Q]):
     ) -> None:
         self._settings = settings
         self._make = lru_cache(256)(make)  # a car says the same for half an hour
-        vehicle = settings.vehicle
-        self._limits = self._loop_limits(vehicle.max_a, vehicle.max_w)
+        self._demands = lru_cache(4)(self._make_demand)
 
     def volts(self, volts: float) -> Q:
         """Return a voltage, as fine as this car says it."""
@@ -183,54 +193,53 @@ class Numbers(Generic[Q]):
         return self.whole(missing_wh, "Wh")
 
     def demand(self, view: View) -> Demand[Q]:
-        """Return what is wanted now."""
-        vehicle, goal = self._settings.vehicle, self._settings.goal
-        max_v, max_a, max_w = self._limits
-        if self._settings.habits.lowers_limits:
-            max_v, max_a, max_w = self._lowered_limits(view.fact.soc_pct)
-        bulk_pct = vehicle.bulk_soc_pct or 100
-        is_bulk = view.fact.soc_pct >= bulk_pct
+        """Return what is wanted now; the very same as long as it is the same."""
+        vehicle, habits = self._settings.vehicle, self._settings.habits
+        soc_pct, bulk_pct = view.fact.soc_pct, vehicle.bulk_soc_pct or 100
+        max_a = vehicle.max_a
+        if habits.lowers_limits:
+            max_a = min(max_a, self._settings.goal.current_at(soc_pct))
         tells_full, tells_bulk = vehicle.sends_time_to_full, vehicle.sends_time_to_bulk
+        return self._demands(
+            _Wanted(
+                view.target_a,
+                max_a,
+                self._left(view, 100) if tells_full else None,
+                self._left(view, bulk_pct) if tells_bulk else None,
+                view.is_complete,
+                soc_pct >= bulk_pct,
+            )
+        )
+
+    def _make_demand(self, wanted: _Wanted) -> Demand[Q]:
+        vehicle, goal = self._settings.vehicle, self._settings.goal
+        max_w, has_limits = vehicle.max_w, vehicle.sends_loop_limits
+        if self._settings.habits.lowers_limits and max_w is not None:
+            max_w = min(max_w, wanted.max_a * goal.target_v)
         return Demand(
-            ev_target_current=self.amperes(view.target_a),
-            ev_maximum_voltage_limit=max_v,
-            ev_maximum_current_limit=max_a,
-            ev_maximum_power_limit=max_w,
-            bulk_charging_complete=is_bulk if vehicle.sends_bulk_complete else None,
-            charging_complete=view.is_complete,
-            remaining_time_to_full_soc=self._left(view, 100) if tells_full else None,
-            remaining_time_to_bulk_soc=(
-                self._left(view, bulk_pct) if tells_bulk else None
+            ev_target_current=self.amperes(wanted.target_a),
+            ev_maximum_voltage_limit=self.volts(vehicle.max_v) if has_limits else None,
+            ev_maximum_current_limit=self.amperes(wanted.max_a) if has_limits else None,
+            ev_maximum_power_limit=self.whole(max_w, "W") if has_limits else None,
+            bulk_charging_complete=(
+                wanted.is_bulk if vehicle.sends_bulk_complete else None
             ),
+            charging_complete=wanted.is_complete,
+            remaining_time_to_full_soc=self._time(wanted.full_min),
+            remaining_time_to_bulk_soc=self._time(wanted.bulk_min),
             ev_target_voltage=self.volts(goal.target_v),
         )
 
-    def _loop_limits(
-        self, max_a: float, max_w: float | None
-    ) -> tuple[Q | None, Q | None, Q | None]:
-        """Return voltage, current and power, where the car says them in the loop."""
-        vehicle = self._settings.vehicle
-        if not vehicle.sends_loop_limits:
-            return None, None, None
-        return self.volts(vehicle.max_v), self.amperes(max_a), self.whole(max_w, "W")
-
-    def _lowered_limits(self, soc_pct: float) -> tuple[Q | None, Q | None, Q | None]:
-        """Return the limits of a car that lowers them as its battery fills."""
-        vehicle, goal = self._settings.vehicle, self._settings.goal
-        max_a, max_w = min(vehicle.max_a, goal.current_at(soc_pct)), vehicle.max_w
-        by_current_w = max_a * goal.target_v
-        return self._loop_limits(
-            max_a, None if max_w is None else min(max_w, by_current_w)
-        )
-
-    def _left(self, view: View, to_pct: int) -> Q:
-        """Return the time to a state of charge at the present power, whole minutes."""
-        vehicle = self._settings.vehicle
+    def _left(self, view: View, to_pct: int) -> int:
+        """Return the minutes to a state of charge at the present power."""
         missing_pct = max(to_pct - view.fact.soc_pct, 0.0)
-        missing_wh = (vehicle.capacity_wh or 0.0) * missing_pct / 100.0
+        missing_wh = (self._settings.vehicle.capacity_wh or 0.0) * missing_pct / 100.0
         power_w = max(view.fact.voltage_v * view.target_a, LEAST_W)
-        minutes = math.ceil(missing_wh / power_w * 60.0)
-        unit = vehicle.time_unit
-        return self._make(
-            min(minutes * 60, MOST_S) / unit.value, unit.name.lower(), None
-        )
+        return math.ceil(missing_wh / power_w * 60.0)
+
+    def _time(self, minutes: int | None) -> Q | None:
+        """Return a time in the unit of this car; None where it does not say it."""
+        if minutes is None:
+            return None
+        unit, time_s = self._settings.vehicle.time_unit, min(minutes * 60, MOST_S)
+        return self._make(time_s / unit.value, unit.name.lower(), None)
