@@ -87,6 +87,8 @@ class Visit:
         self, phase: Phase, line: Powerline, talk: Talk, now: float
     ) -> bool:
         """Tell, once, that an authorised car shall wait for no session any more."""
+        if self.basic.until is None:
+            return False
         if talk.is_connected:
             self.basic.until = None  # the session is about to begin
         is_busy = line.is_matching
