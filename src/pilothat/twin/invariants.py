@@ -35,6 +35,7 @@ FALLS_S = (0.02, 0.1)  # after the supply was cut: its rest may flow under F
 _MAX_VIOLATIONS = 20
 _TIMED = (Phase.MATCHING, Phase.SETUP, Phase.SESSION, Phase.STOPPING, Phase.RETRY)
 _ALWAYS, _BROKEN = inf, -inf
+_ROUNDING_S = 1e-9  # of a time that was added up: looked at sooner, never later
 
 Rule = Callable[[float], float]  # from the time now
 
@@ -53,10 +54,10 @@ class Watch:
     def look(self, now: float) -> Iterable[str]:
         """Return which rules are broken."""
         untils = [holds(now) for holds in self._rules.values()]
-        self.calm_until = min(untils)
-        if self.calm_until >= now:
+        self.calm_until = min(untils) - _ROUNDING_S
+        if _BROKEN not in untils:
             return ()
-        return [n for n, until in zip(self._rules, untils, strict=True) if until < now]
+        return [n for n, u in zip(self._rules, untils, strict=True) if u == _BROKEN]
 
 
 class Invariants:
