@@ -8,6 +8,7 @@ before the next one comes, so that 5 % can be offered the moment a car plugs in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from pilothat.frozen import dataclass
 from pilothat.homeplug import frame
@@ -22,6 +23,7 @@ from pilothat.plc.events import (
     LinkSeen,
     LinkUp,
     ModemAction,
+    ModemEvent,
     ModemLost,
     SetKey,
     WatchLink,
@@ -31,6 +33,7 @@ from pilothat.slac.events import (
     LinkChanged,
     PilotToggled,
     SlacAction,
+    SlacEvent,
     SlacFailed,
     SlacMatched,
     SlacProgress,
@@ -77,6 +80,7 @@ class NotMatched:
 
 
 LineFact = LineReady | LineLost | LineUp | LineDown | NotMatched
+T = TypeVar("T")
 LineAction = SendFrame | Listen | Publish | LineFact
 
 
@@ -95,6 +99,7 @@ class Powerline:
         self._entropy = entropy
         self._slac = EvseSlac(host_mac, slac)
         self._modem = Modem(host_mac, modem, entropy)
+        self._deadline: float | None = None  # of the two, as it was read last
         self._key: KeyConfirmed | None = None
         self._is_key_used = False
         self._is_awaited = False  # cars are answered as soon as there is a key
@@ -104,7 +109,7 @@ class Powerline:
     @property
     def deadline(self) -> float | None:
         """Time of the next decision."""
-        return earliest(self._slac.deadline, self._modem.deadline)
+        return self._deadline
 
     @property
     def slac_state(self) -> str:
@@ -123,22 +128,22 @@ class Powerline:
         if heard is None:
             return ()
         return (
-            *self._of_modem(self._modem.handle(MmeIn(heard), now), now),
-            *self._of_slac(self._slac.handle(MmeIn(heard), now), now),
+            *self._of_modem(self._to_modem(MmeIn(heard), now), now),
+            *self._of_slac(self._to_slac(MmeIn(heard), now), now),
         )
 
     def tick(self, now: float) -> Sequence[LineAction]:
         """Let time pass."""
         return (
-            *self._of_modem(self._modem.tick(now), now),
-            *self._of_slac(self._slac.tick(now), now),
+            *self._of_modem(self._noted(self._modem.tick(now)), now),
+            *self._of_slac(self._noted(self._slac.tick(now)), now),
         )
 
     def renew_key(self, now: float) -> Sequence[LineAction]:
         """Leave the network: from now on the modem has another key."""
         self._key, self._is_key_used, self.is_ready = None, False, False
         nmk = self._entropy(NMK_BYTES)
-        return self._of_modem(self._modem.handle(SetKey(nid_of(nmk), nmk), now), now)
+        return self._of_modem(self._to_modem(SetKey(nid_of(nmk), nmk), now), now)
 
     def match(self, now: float, *, is_endless: bool) -> Sequence[LineAction]:
         """Answer cars: CP is in B, C or D and PWM is on.
@@ -151,15 +156,15 @@ class Powerline:
         start = SlacStart(
             nid=self._key.nid, nmk=self._key.nmk, modem_mac=self._key.modem_mac
         )
-        return self._of_slac(self._slac.handle(start, now), now)
+        return self._of_slac(self._to_slac(start, now), now)
 
     def leave(self, now: float) -> Sequence[LineAction]:
         """Stop answering; a key that a car has got must not be used again."""
         self._is_awaited = False
         actions = [
             Listen(on=False),
-            *self._of_slac(self._slac.handle(SlacStop(), now), now),
-            *self._of_modem(self._modem.handle(IgnoreLink(), now), now),
+            *self._of_slac(self._to_slac(SlacStop(), now), now),
+            *self._of_modem(self._to_modem(IgnoreLink(), now), now),
         ]
         return (*actions, *self.renew_key(now)) if self._is_key_used else actions
 
@@ -169,15 +174,26 @@ class Powerline:
 
     def resume(self, now: float) -> Sequence[LineAction]:
         """Watch for the link of a car that has slept: it is told when it is there."""
-        return self._of_modem(self._modem.handle(WatchLink(fast=True), now), now)
+        return self._of_modem(self._to_modem(WatchLink(fast=True), now), now)
 
     def saw_toggle(self, *, wants_energy: bool, now: float) -> None:
         """Take a change of the pilot between B and C: an EV may prove itself so."""
-        self._slac.handle(PilotToggled(wants_energy), now)
+        self._to_slac(PilotToggled(wants_energy), now)
 
     def heard_car(self, now: float) -> Sequence[LineAction]:
         """Take an IPv6 packet of the car as proof of the link."""
-        return self._of_modem(self._modem.handle(LinkSeen(), now), now)
+        return self._of_modem(self._to_modem(LinkSeen(), now), now)
+
+    def _to_modem(self, event: ModemEvent, now: float) -> Sequence[ModemAction]:
+        return self._noted(self._modem.handle(event, now))
+
+    def _to_slac(self, event: SlacEvent, now: float) -> Sequence[SlacAction]:
+        return self._noted(self._slac.handle(event, now))
+
+    def _noted(self, actions: Sequence[T]) -> Sequence[T]:
+        """Read the deadline anew: one of the two has been given something."""
+        self._deadline = earliest(self._slac.deadline, self._modem.deadline)
+        return actions
 
     def _of_modem(
         self, actions: Iterable[ModemAction], now: float
@@ -193,12 +209,10 @@ class Powerline:
                     if self._is_awaited:
                         done += self.match(now, is_endless=self._is_endless)
                 case LinkUp():
-                    done += self._of_slac(
-                        self._slac.handle(LinkChanged(up=True), now), now
-                    )
+                    done += self._of_slac(self._to_slac(LinkChanged(up=True), now), now)
                     done.append(LineUp())
                 case LinkDown():
-                    self._slac.handle(LinkChanged(up=False), now)
+                    self._to_slac(LinkChanged(up=False), now)
                     done.append(LineDown())
                 case ModemLost(reason):
                     self._key, self.is_ready = None, False
@@ -215,7 +229,7 @@ class Powerline:
                     done.append(self._send(action))
                 case SlacMatched(ev_mac):
                     self._is_key_used = True
-                    watch = self._modem.handle(WatchLink(fast=True), now)
+                    watch = self._to_modem(WatchLink(fast=True), now)
                     note = Publish(Topic.SLAC, f"matched {mac_text(ev_mac)}")
                     done += (Listen(on=True), note, *self._of_modem(watch, now))
                 case SlacFailed() if self._is_endless:

@@ -104,7 +104,7 @@ class Session(ABC):
     @property
     def deadline(self) -> float | None:
         """The next time something is due."""
-        return earliest(self._turn.deadline, self._ready_by)
+        return earliest(self._turn.due_at, self._turn.ends_at, self._ready_by)
 
     @property
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilothat.machine import earliest, is_due
+from pilothat.machine import is_due
 
 
 class Turn:
@@ -14,11 +14,6 @@ class Turn:
         self.ends_at: float | None = None  # the end of the phase
         self.count = 0  # requests sent in this phase
         self._sent_at = 0.0
-
-    @property
-    def deadline(self) -> float | None:
-        """The next time something is due."""
-        return earliest(self.due_at, self.ends_at)
 
     def begin(self, now: float, think_s: float, limit_s: float | None) -> None:
         """Enter a phase; its first request follows after a while."""

@@ -154,6 +154,7 @@ class Session(Generic[RequestT, ResponseT]):
         self._wished: Sequence[Wish] = ()  # while the pending request waits
         self._silent_at: float | None = now + SEQUENCE_TIMEOUT_S
         self._asked: tuple[str, float] = ("", 0.0)
+        self._taken: tuple[object, Opened[RequestT] | None] = (None, None)
         self._given: tuple[object, Respond] = (None, Respond(None))  # the last answer
 
     @property
@@ -198,7 +199,9 @@ class Session(Generic[RequestT, ResponseT]):
         return ()
 
     def _take(self, message: object, now: float) -> Sequence[SessionAction]:
-        opened = self._standard.open(message)
+        if message is not self._taken[0]:
+            self._taken = (message, self._standard.open(message))
+        opened = self._taken[1]
         if opened is None:
             return ()  # no request: ignored, the sequence timer goes on
         name, variant = self._standard.name(opened.request)
