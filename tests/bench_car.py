@@ -34,6 +34,7 @@ from pilothat.station.actions import TcpSend
 from pilothat.station.events import TcpClosed, TcpData, TcpOpened
 from pilothat.twin import carevents
 from pilothat.twin.car import Car
+from pilothat.twin.circuit import CarPilot
 from pilothat.twin.profile import CarProfile
 from pilothat.v2g.evcc.events import PilotSeen, SendRequest
 from pilothat.v2g.evcc.handshake import offers_of
@@ -42,7 +43,10 @@ from pilothat.v2g.tp import HEADER
 
 HASTY = Pace(change_s=0.15, repeat_s=0.02, loop_s=0.0)  # the supply takes its time
 PATIENT = Timers(message_s=10.0, current_demand_s=10.0, precharge_s=30.0)
-KEEP_ALIVE_S = 0.2
+WINDOW_S = 0.5  # the bench wants to hear of the car once a second
+_TICKS = os.sysconf("SC_CLK_TCK")
+ANY_V = 1000.0
+START_A, DEAD_A, GIVE_UP_S = 50.0, 1.0, 2.0
 LOOP = "CurrentDemandReq"
 BURST_AFTER = 10  # answers, each asked for by the car itself
 IN_FLIGHT = (1, 8)
@@ -51,12 +55,18 @@ IN_FLIGHT = (1, 8)
 def hasty(*, is_blind: bool, is_secure: bool) -> CarProfile:
     """Return a car that asks at once.
 
-    is_blind: it has no cable, so it believes what the station says of the voltage
+    is_blind: it has no cable, so any voltage is right
     """
     car = chosen_car("generic")
     habits = car.session.habits
+    goal = replace(car.session.goal, start_a=START_A)
     if is_blind:
-        habits = replace(habits, precharge_trust=Trust.REPORT, welding_max=1)
+        habits = replace(
+            habits,
+            precharge_trust=Trust.REPORT,
+            precharge_window_v=ANY_V,
+            welding_max=1,
+        )
     return replace(
         car,
         car=replace(car.car, wake_s=0.0, search_after_s=0.0, unplugs_after_s=0.0),
@@ -64,8 +74,16 @@ def hasty(*, is_blind: bool, is_secure: bool) -> CarProfile:
             car.search, tls_requests=50 if is_secure else 0, has_tls=is_secure
         ),
         handshake=replace(car.handshake, offers=offers_of(["iso2"])),
-        session=replace(car.session, pace=HASTY, timers=PATIENT, habits=habits),
+        session=replace(
+            car.session, pace=HASTY, timers=PATIENT, habits=habits, goal=goal
+        ),
     )
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time of a process, in seconds; it is counted in hundredths."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 class ToldCar(Car):
@@ -87,23 +105,32 @@ class Wish:
     burst_s: how long the same is asked again and again before
     tcp_index: of the interface that TCP goes by
     is_blind: there is no cable, no line and no modem
+    station_pid: the process whose CPU time is of interest
     """
 
     loops: int
     burst_s: float
     tcp_index: int
     is_blind: bool
+    station_pid: int
 
 
 @dataclass
 class Watch:
-    """What was measured. In seconds, by the name of the request; messages a second."""
+    """What was measured. In seconds, by the name of the request.
+
+    rates: messages a second in each half second, by the number of requests in flight
+    cpu_s: of the station, a message of those
+    opened_s: from S2 open to no current, while it was asked on
+    """
 
     answers_s: dict[str, list[float]] = field(
         default_factory=lambda: defaultdict(list),
     )
     handshakes_s: list[float] = field(default_factory=list)
-    rates: dict[str, float] = field(default_factory=dict)
+    rates: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    opened_s: list[float] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
 
 
@@ -168,21 +195,37 @@ class TimedShell(EvShell):
         with socket.socket(fileno=os.dup(opened.fileno())) as link:
             os.set_blocking(link.fileno(), True)
             for in_flight in IN_FLIGHT:
-                self.watch.rates[str(in_flight)] = self._rate(link, in_flight)
+                self._ask_on(link, in_flight)
+            self._open_s2(link)
             os.set_blocking(link.fileno(), False)
 
-    def _rate(self, link: socket.socket, in_flight: int) -> float:
-        began = told = now = time.perf_counter()
-        count, request = 0, self._request * in_flight
-        while now < began + self.wish.burst_s:
-            link.sendall(request)
-            _receive(link, in_flight)
-            count += in_flight
-            now = time.perf_counter()
-            if now - told > KEEP_ALIVE_S:
-                self._tell_bench()
-                told = now
-        return count / (now - began)
+    def _ask_on(self, link: socket.socket, in_flight: int) -> None:
+        key, request, count = str(in_flight), self._request * in_flight, 0
+        spent_s = cpu_s(self.wish.station_pid)
+        for _ in range(round(self.wish.burst_s / WINDOW_S)):
+            self._tell_bench()
+            began, asked = time.perf_counter(), 0
+            while (took_s := time.perf_counter() - began) < WINDOW_S:
+                link.sendall(request)
+                _receive(link, in_flight)
+                asked += in_flight
+            self.watch.rates[key].append(asked / took_s)
+            count += asked
+        self.watch.cpu_s[key] = (cpu_s(self.wish.station_pid) - spent_s) / count
+
+    def _open_s2(self, link: socket.socket) -> None:
+        """Open S2 under current, and ask on until there is none."""
+        assert self._cable is not None
+        assert self._electrics is not None
+        self._cable.connect(replace(self._electrics, pilot=CarPilot.B))
+        began = time.perf_counter()
+        while time.perf_counter() - began < GIVE_UP_S:
+            link.sendall(self._request)
+            _receive(link, 1)
+            report = self._cable.report()
+            if report is not None and report.current_a < DEAD_A:
+                break
+        self.watch.opened_s.append(time.perf_counter() - began)
 
 
 def _receive(link: socket.socket, count: int) -> None:
@@ -217,7 +260,7 @@ async def _session(
 
 async def _sessions(options: argparse.Namespace) -> Watch:
     index = netwatch.find(options.tcp or options.interface).index
-    wish = Wish(options.loops, options.burst, index, not options.bench)
+    wish = Wish(options.loops, options.burst, index, not options.bench, options.pid)
     watch = Watch()
     tls = as_client(client_context(options.pki)) if options.pki else None
     for _ in range(options.sessions):
@@ -234,6 +277,7 @@ def main() -> None:
     parser.add_argument("--pki", type=Path)
     parser.add_argument("--loops", type=int, default=100)
     parser.add_argument("--sessions", type=int, default=1)
+    parser.add_argument("--pid", type=int, default=0, help="of the station")
     parser.add_argument("--burst", type=float, default=0.0)
     parser.add_argument("--rest", type=float, default=1.0)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)

@@ -4,8 +4,8 @@
 
 It says ``ready`` and waits for a line before it looks for a station. What its simulated
 controller leaves to hardware is told on standard output, for the test that holds the
-cable, a line each: ``CP C``, ``CP B``, ``contactor closed``, ``contactor open``. It also
-tells what TLS it speaks. Its certificates: the folder PKI_PATH, see foreign_pki.py.
+cable, a line each: ``CP C``, ``CP B``, ``contactor closed``, ``contactor open``, and
+what TLS it speaks. Its certificates: the folder PKI_PATH, see foreign_pki.py.
 """
 
 import asyncio

@@ -13,6 +13,7 @@ from pilothat.runtime.pkifiles import (
     EV_CONTRACT,
     EV_OEM,
     EV_V2G_ROOT,
+    MO,
     SECC,
     Place,
     pem,
@@ -47,16 +48,17 @@ def laid_out(ours: Path, target: Path, *, contract: Path | None = None) -> Path:
         chain = read_certificates(place.chain_path(source))
         for one, name in zip(chain, names, strict=True):
             (certificates / f"{name}Cert.der").write_bytes(one.der)
-        _bring_key(place.key_path(source), keys, names[0])
+        _bring_key(place.key_path(source), keys, names[0], names[0])
     for path, name in ROOTS:
         (root,) = read_certificates(ours / path)
         (certificates / f"{name}Cert.der").write_bytes(root.der)
         (certificates / f"{name}Cert.pem").write_bytes(pem(root))
+    _bring_key(MO.key_path(ours), keys, "moSubCA2", "moSubCA2Leaf")  # signs tariffs
     chain = read_certificates(SECC.chain_path(ours))
     (certificates / TLS_CHAIN).write_bytes(pem(*chain))
     return target
 
 
-def _bring_key(path: Path, keys: Path, name: str) -> None:
+def _bring_key(path: Path, keys: Path, name: str, password: str) -> None:
     (keys / f"{name}.key").write_bytes(path.read_bytes())
-    (keys / f"{name}Password.txt").touch()
+    (keys / f"{password}Password.txt").touch()
