@@ -137,6 +137,8 @@ class EvShell:
         self._perform(self.car.handle(event, self._loop.time()))
 
     def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         for port in (self._plc, self._sdp):
             self._loop.remove_reader(port)
             port.close()
