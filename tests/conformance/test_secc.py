@@ -99,7 +99,7 @@ def test_what_does_not_hold_is_found(
     ("changes", "why"),
     [
         ({"protocol": "ISO15118-20"}, "not played"),
-        ({"applicability": {"SECC offers": "contract"}}, "otherwise too"),
+        ({"id": "X-SDP-08"}, "one interface"),
         ({"send": None}, "words only"),
         ({"precondition": "On the moon."}, "nobody knows the way"),
     ],

@@ -27,10 +27,6 @@ from pilothat.v2g.secc.tariff import parse
 
 PROTOCOLS = {"ISO15118-2": "iso2", "ANY": "iso2", "DIN70121": "din"}
 PRICES = "SECC sends SalesTariff"
-# what a case needs that this station has not
-LACKS: Mapping[tuple[str, str], str] = {
-    ("SECC offers", "contract"): "whoever may pay by contract may pay otherwise too",
-}
 # what a case needs that there is on a connection under TLS only
 SECURE = frozenset(
     {
@@ -93,10 +89,8 @@ def run(row: Row, *, is_strict: bool = True) -> Result:
 def _not_applicable(row: Row) -> str:
     if row.protocol not in PROTOCOLS:
         return f"{row.protocol} is not played"
-    lacks = (LACKS.get(one, "") for one in row.applicability.items())
-    reason = next(filter(None, lacks), "") or ELSEWHERE.get(row.id, "")
-    if reason:
-        return reason
+    if row.id in ELSEWHERE:
+        return ELSEWHERE[row.id]
     told = _told(row)
     if told is None:
         return "told in words only"
@@ -173,6 +167,7 @@ def _settings(row: Row, *, is_strict: bool) -> WorldSettings:
         quirks=quirks,
         offer=Offer(modes=modes_of(ac), meter_id=meter_id, internet=internet),
         tariff=parse(TARIFF) if able.get(PRICES) == "salesTariff" else (),
+        is_contract_only=able.get("SECC offers") == "contract",
         releases_contracts=is_slow,
         wants_receipts=able.get("ReceiptRequired") == "true",
     )

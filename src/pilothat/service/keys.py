@@ -259,6 +259,13 @@ KEYS: Sequence[Key] = (
     ),
     Key(
         "v2g",
+        "contract_only",
+        bool,
+        default=False,
+        why="cars on TLS may pay by contract only, not outside",
+    ),
+    Key(
+        "v2g",
         "release_contracts",
         bool,
         default=False,

@@ -112,6 +112,7 @@ def _iso2(settings: Settings, modes: tuple[EnergyTransferMode, ...]) -> Iso2Sett
     return Iso2Settings(
         offer=offer,
         quirks=quirks_of(settings),
+        is_contract_only=settings.flag("v2g.contract_only"),
         releases_contracts=settings.flag("v2g.release_contracts"),
         wants_receipts=settings.flag("v2g.receipts"),
         tariff=_tariff(settings.text("v2g.tariff")),

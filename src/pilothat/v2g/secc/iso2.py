@@ -184,7 +184,8 @@ class Iso2:
         contracting = self._contracting
         is_external = selected(request) == EXTERNAL
         services = request.selected_service_list.selected_service
-        if not is_external and not contracting.is_offered:
+        is_refused = self._settings.is_contract_only and contracting.is_offered
+        if is_refused if is_external else not contracting.is_offered:
             return self._power.failed(ask, ResponseCode.FAILED_PaymentSelectionInvalid)
         if CHARGE_SERVICE_ID not in [one.service_id for one in services]:
             return self._power.failed(ask, ResponseCode.FAILED_NoChargeServiceSelected)

@@ -84,7 +84,8 @@ class Contracting:
         options = answer.payment_option_list
         if self.is_offered:
             both = (PaymentOption.Contract, PaymentOption.ExternalPayment)
-            options = PaymentOptionList(payment_option=both)
+            told = both[:1] if self._power.is_contract_only else both
+            options = PaymentOptionList(payment_option=told)
         return replace(
             answer,
             payment_option_list=options,

@@ -76,6 +76,7 @@ class Iso2Settings:
     authorisation_s: how long the customer may take.
     wants_receipts: cars with a contract confirm meter readings
     tariff: price levels over the day; empty tells none
+    is_contract_only: where a contract is accepted, nothing else is
     releases_contracts: a good contract waits until somebody lets it charge
     """
 
@@ -85,6 +86,7 @@ class Iso2Settings:
     wants_receipts: bool = False
     tariff: Tariff = ()
     releases_contracts: bool = False
+    is_contract_only: bool = False
 
 
 class Power:
@@ -92,6 +94,11 @@ class Power:
 
     def __init__(self, settings: Iso2Settings) -> None:
         self._settings = settings
+
+    @property
+    def is_contract_only(self) -> bool:
+        """Whether a car that may pay by contract must."""
+        return self._settings.is_contract_only
 
     def release(self, ask: Iso2Ask) -> Verdict:
         """Judge whether a car with a good contract may charge."""
