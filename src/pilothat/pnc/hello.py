@@ -1,4 +1,4 @@
-"""Which roots a car knows, read from its ClientHello (RFC 6066, trusted_ca_keys).
+"""What a car says in its ClientHello: above all its roots (RFC 6066, trusted_ca_keys).
 
 The station chooses its chain by that ([V2G2-871], [V2G2-923]), and has to look before
 the TLS library does, which cannot tell.
@@ -73,6 +73,15 @@ def named_roots(first: bytes) -> tuple[NamedRoot, ...]:
         return ()
 
 
+def offered_suites(first: bytes) -> tuple[int, ...]:
+    """Return the cipher suites a ClientHello offers; none if it is damaged."""
+    try:
+        suites = _Cursor(_body(first).vector(2))
+        return tuple(suites.number(2) for _ in range(suites.left // 2))
+    except _ShortError:
+        return ()
+
+
 def chosen(named: Sequence[NamedRoot], roots: Sequence[Certificate]) -> int:
     """Return which of our roots the car knows, in our order; the first if none."""
     known = [any(one.is_of(root) for one in named) for root in roots]
@@ -108,8 +117,8 @@ class _Cursor:
         return self.take(self.number(octets))
 
 
-def _extension(first: bytes) -> bytes:
-    """Return the content of trusted_ca_keys; empty without."""
+def _body(first: bytes) -> _Cursor:
+    """Return a ClientHello from its cipher suites on."""
     record = _Cursor(first)
     if record.number(1) != HANDSHAKE:
         raise _ShortError
@@ -119,7 +128,14 @@ def _extension(first: bytes) -> bytes:
         raise _ShortError
     hello = _Cursor(message.vector(3))
     hello.take(2 + 32)  # version, random
-    for size in (1, 2, 1):  # session, cipher suites, compressions
+    hello.vector(1)  # session
+    return hello
+
+
+def _extension(first: bytes) -> bytes:
+    """Return the content of trusted_ca_keys; empty without."""
+    hello = _body(first)
+    for size in (2, 1):  # cipher suites, compressions
         hello.vector(size)
     extensions = _Cursor(hello.vector(2) if hello.left else b"")
     while extensions.left:

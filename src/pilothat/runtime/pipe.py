@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pilothat.frozen import dataclass
@@ -21,9 +21,14 @@ log = logging.getLogger(__name__)
 PIECE_BYTES = 2048  # at most this is looked at in one turn of the loop
 MAX_UNSENT_BYTES = 64 * 1024  # a peer that does not read is given up
 CLOSE_S = 5.0  # then a closing connection is cut
-HANDSHAKE_S = 10.0  # then a TLS handshake is given up; the set-up time has 18 s
+HANDSHAKE_S = 4.0  # then a TLS handshake is given up; the set-up time has 18 s
 
 Feed = Callable[[TcpOpened | TcpData | TcpClosed], None]
+
+
+def host_of(peer: Sequence[object]) -> str:
+    """Return the host of a socket's address, without its scope."""
+    return str(peer[0]).partition("%")[0]
 
 
 class Pipe(asyncio.BufferedProtocol):
@@ -58,7 +63,8 @@ class Pipe(asyncio.BufferedProtocol):
         self._transport, self._is_open = transport, True
         link: socket.socket = transport.get_extra_info("socket")
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.host = str(transport.get_extra_info("peername")[0]).partition("%")[0]
+        if peer := transport.get_extra_info("peername"):  # none: it has hung up
+            self.host = host_of(peer)
         self._begin()
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's name
@@ -111,11 +117,13 @@ class Tls:
 
     wanted: how many octets of the peer are enough to choose; 0: choose now
     pick: the context, by the peer's first octets
+    explain: what to say of a failure, by OpenSSL's word and the peer's first octets
     """
 
     is_server: bool
     wanted: Callable[[bytes], int]
     pick: Callable[[bytes], ssl.SSLContext]
+    explain: Callable[[str, bytes], str] = lambda why, _: why
 
 
 def as_client(context: ssl.SSLContext) -> Tls:
@@ -197,7 +205,8 @@ class TlsPipe(Pipe):
         except ssl.SSLWantReadError:
             self._flush()  # more is to come
         except ssl.SSLError as error:
-            self._told((error.reason or str(error)).lower().replace("_", " "))
+            why = (error.reason or str(error)).lower().replace("_", " ")
+            self._told(self._how.explain(why, self._first))
             self._flush()  # what OpenSSL has to say to the peer
             super().close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pilothat.errors import ConfigError
 from pilothat.pnc import roles
 from pilothat.pnc.certificate import Certificate
-from pilothat.pnc.hello import chosen, named_roots, wanted_octets
+from pilothat.pnc.hello import chosen, named_roots, offered_suites, wanted_octets
 from pilothat.runtime.pipe import Tls
 from pilothat.runtime.pkifiles import (
     EV_V2G_ROOT,
@@ -27,6 +27,8 @@ from pilothat.runtime.pkifiles import (
 )
 
 CIPHERS = "ECDHE-ECDSA-AES128-SHA256"  # C023, AES in CBC with SHA-256
+NO_SUITE = "no shared cipher"  # OpenSSL's word
+MOST_SUITES = 16  # in one line
 CURVE = "prime256v1"  # what OpenSSL calls secp256r1
 
 
@@ -73,7 +75,7 @@ class Choice:
 
     def tls(self) -> Tls:
         """Return what a connection needs."""
-        return Tls(is_server=True, wanted=wanted_octets, pick=self.pick)
+        return Tls(True, wanted_octets, self.pick, _explained)  # noqa: FBT003 - a server
 
     def pick(self, first: bytes) -> ssl.SSLContext:
         """Return the context for a car, by the first octets it has sent.
@@ -107,6 +109,14 @@ def _context(protocol: int, keylog: Path | None) -> ssl.SSLContext:
         _make_secret(keylog)
         context.keylog_filename = str(keylog)
     return context
+
+
+def _explained(why: str, first: bytes) -> str:
+    """Return what to say of a handshake that failed: the suites, if none was ours."""
+    if why != NO_SUITE:
+        return why
+    suites = " ".join(f"{suite:04x}" for suite in offered_suites(first)[:MOST_SUITES])
+    return f"{why}, offered: {suites}"
 
 
 def _make_secret(path: Path) -> None:

@@ -9,7 +9,7 @@ from secrets import randbelow
 
 from pilothat.errors import PilotHatError
 from pilothat.frozen import dataclass
-from pilothat.runtime.pipe import Feed, Pipe, Tls, TlsPipe
+from pilothat.runtime.pipe import Feed, Pipe, Tls, TlsPipe, host_of
 from pilothat.station.events import TcpClosed, TcpData, TcpOpened
 from pilothat.v2g.sdp import TCP_PORTS
 
@@ -46,6 +46,7 @@ class V2gPort:
         self._address = b""
         self._listeners: list[socket.socket] = []
         self._pipes: dict[int, Pipe] = {}
+        self._is_crowd_told = False  # of this car's time
 
     def bind(self, address: bytes) -> None:
         """Choose free ports on a link-local address."""
@@ -129,16 +130,18 @@ class V2gPort:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            link, _ = listener.accept()
+            link, peer = listener.accept()
         except (BlockingIOError, ConnectionError):
             return
         is_tls = listener.getsockname()[1] == self.tls_port
         if is_tls and any(pipe.is_settled for pipe in self._pipes.values()):
             link.close()  # one link, one car: a handshake would be in vain
+            self._turn_away(host_of(peer))
             return
         link.settimeout(0)
         self._count += 1
         pipe = self._pipe(self._count, is_tls=is_tls)
+        pipe.host = host_of(peer)
         self._pipes[pipe.number] = pipe
         for old in self._shaking()[:-MAX_SHAKING]:
             old.give_up("others are waiting")
@@ -148,6 +151,12 @@ class V2gPort:
         )
         task.add_done_callback(_settled)
 
+    def _turn_away(self, host: str) -> None:
+        """Say once in a car's time that others come."""
+        if not self._is_crowd_told:
+            self._is_crowd_told = True
+            log.warning("host=%s TLS: turned away, a car is connected", host)
+
     def _pipe(self, number: int, *, is_tls: bool) -> Pipe:
         if is_tls and self._offer is not None:
             return TlsPipe(number, self._pass, self._offer.tls)
@@ -156,6 +165,7 @@ class V2gPort:
     def _pass(self, event: TcpOpened | TcpData | TcpClosed) -> None:
         if isinstance(event, TcpClosed):
             self._pipes.pop(event.connection, None)
+            self._is_crowd_told = False
         self._feed(event)
 
 

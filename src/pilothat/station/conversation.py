@@ -17,6 +17,7 @@ class Conversation:
 
     protocol: grammar of what comes next; first the handshake's
     is_secure: it is under TLS
+    has_rivals: another car has been turned away for it
     broken: why nothing more can be read; empty while all is well
     """
 
@@ -25,6 +26,7 @@ class Conversation:
         self.is_secure = is_secure
         self.protocol = HANDSHAKE
         self.broken = ""
+        self.has_rivals = False
         self.is_bytes = True  # False: messages come and go as objects
         self._reader = Reader()
         self._bad = 0

@@ -12,7 +12,14 @@ from typing import Any
 
 from pilothat.frozen import dataclass
 from pilothat.plant import Wish
-from pilothat.station.actions import SdpOut, SendMessage, TcpClose, TcpSend
+from pilothat.station.actions import (
+    Publish,
+    SdpOut,
+    SendMessage,
+    TcpClose,
+    TcpSend,
+    Topic,
+)
 from pilothat.station.conversation import HANDSHAKE, Conversation
 from pilothat.station.events import (
     MessageIn,
@@ -71,7 +78,7 @@ class Heard:
 
 
 Outward = SdpOut | TcpSend | SendMessage | TcpClose
-TalkAction = Outward | Hung | Heard | SessionOver | Learned | Wish
+TalkAction = Outward | Publish | Hung | Heard | SessionOver | Learned | Wish
 TalkEvent = SdpIn | TcpOpened | TcpData | MessageIn | TcpClosed | TimeOfDay
 
 
@@ -158,10 +165,15 @@ class Talk:
         return (SdpOut(answer, event.host, event.port),)
 
     def _accept(self, opened: TcpOpened) -> Sequence[TalkAction]:
-        if not self.is_open or self.is_connected:
-            return (TcpClose(opened.connection),)
-        self._conversation = Conversation(opened.connection, opened.is_secure)
-        return ()
+        if self.is_open and not self.is_connected:
+            self._conversation = Conversation(opened.connection, opened.is_secure)
+            return ()
+        gone = TcpClose(opened.connection)
+        if self._conversation is None or self._conversation.has_rivals:
+            return (gone,)
+        self._conversation.has_rivals = True  # told once: there may be thousands
+        told = f"{opened.host} turned away: another car is connected"
+        return (gone, Publish(Topic.NOTE, told))
 
     def _closed(self, connection: int) -> Sequence[TalkAction]:
         conversation = self._conversation

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -273,3 +274,35 @@ def test_failed_handshakes_leave_nothing_behind(folder: Path) -> None:
         assert doors.port._pipes == {}
 
     played(folder, play)
+
+
+def test_car_without_our_suite_is_told_with_what_it_offers(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play(doors: Doors) -> None:
+        tls = client_context(folder)
+        tls.set_ciphers("ECDHE-ECDSA-AES256-SHA384")
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.open_connection(HOST, doors.port.tls_port, ssl=tls)
+        await doors.until(lambda: doors.closed() == 1)
+
+    played(folder, play)
+    (line,) = caplog.messages
+    assert "TLS: no shared cipher, offered: c024" in line
+
+
+def test_cars_that_hang_up_at_once_leave_nothing_behind(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play(doors: Doors) -> None:
+        ports = (doors.port.port, doors.port.tls_port) * 20
+        for count, port in enumerate(ports, 1):
+            link = raw(port)
+            at_once = struct.pack("ii", 1, 0)
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            link.close()
+            await doors.until(lambda: doors.closed() == count)  # noqa: B023
+        assert doors.port._pipes == {}
+
+    played(folder, play)
+    assert "Traceback" not in caplog.text

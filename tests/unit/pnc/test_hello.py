@@ -20,6 +20,7 @@ from pilothat.pnc.hello import (
     Naming,
     chosen,
     named_roots,
+    offered_suites,
     wanted_octets,
 )
 from pilothat.runtime.pkifiles import SECC, Place, pem, read_certificates
@@ -196,3 +197,9 @@ def test_car_gets_the_chain_below_the_root_it_names(
 def test_choice_without_any_chain_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pilothat pki make"):
         Choice(tmp_path)
+
+
+def test_suites_are_read_and_a_cut_hello_offers_none() -> None:
+    assert 0xC023 in offered_suites(PLAIN)
+    assert offered_suites(PLAIN[:60]) == ()
+    assert offered_suites(b"GET / HTTP/1.1") == ()
