@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from pilothat.board.revision import Revision
-from pilothat.board.spice import NOMINAL, PERIOD_S, START_S, Car, Spread, netlist
+from pilothat.board.spice import (
+    NOMINAL,
+    PERIOD_S,
+    START_S,
+    Car,
+    Spread,
+    hold_netlist,
+    netlist,
+)
 
 NGSPICE = shutil.which("ngspice")
 needs_ngspice = pytest.mark.skipif(
@@ -66,6 +74,20 @@ def _span(times: list[float]) -> float:
 
 def _at(wave: Wave, at: float) -> float:
     return min(wave, key=lambda point: abs(point[0] - at))[1]
+
+
+def held(
+    revision: Revision, car: Car, folder: Path, rf_v: float = 0.0, periods: int = 10
+) -> tuple[float, float, float]:
+    """Return what the holds show at the end, V at CP, and the ripple of the first."""
+    deck = hold_netlist(revision, car, periods=periods, rf_v=rf_v)
+    high, low = _run(deck, folder)
+    seen = [revision.cp_v(_exact(revision, v)) for _, v in high]
+    return seen[-1], revision.cp_v(_exact(revision, low[-1][1])), max(seen) - min(seen)
+
+
+def _exact(revision: Revision, volts: float) -> float:
+    return volts / revision.adc.vref_v * (revision.adc.top + 1)
 
 
 def _run(deck: str, folder: Path) -> tuple[Wave, Wave]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.hat.bench import measure, needs_ngspice
+from tests.hat.bench import held, measure, needs_ngspice
 
 from pilothat.board.revision import revision
 from pilothat.board.spice import WORST_EDGES, Car, Spread
@@ -112,3 +112,14 @@ def test_faults_look_as_the_state_machine_expects(
         case _:
             assert 8.0 < sample.high_v < 10.0
             assert sample.low_v == pytest.approx(-sample.high_v, abs=0.6), fault
+
+
+@pytest.mark.parametrize(("state", "rf_v"), [("B", 0.0), ("C", 0.0), ("C", 10.0)])
+def test_holds_read_the_levels_within_a_tenth_with_powerline_on_the_pilot(
+    state: str, rf_v: float, tmp_path: Path
+) -> None:
+    true = measure(REV_A, STATES[state], tmp_path)
+    high_v, low_v, ripple_v = held(REV_A, STATES[state], tmp_path, rf_v)
+    assert high_v == pytest.approx(true.high_v, abs=0.1)
+    assert low_v == pytest.approx(true.low_v, abs=0.1)
+    assert ripple_v < 0.1

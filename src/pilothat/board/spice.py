@@ -11,6 +11,7 @@ from pilothat.frozen import dataclass
 
 PERIOD_S = 1e-3
 STEP_S = 20e-9
+HOLD_STEP_S, RF_STEP_S = 0.5e-6, 50e-9
 START_S = 1e-6  # of the high half wave
 SECTIONS = 5  # of the cable
 COLUMNS = ("cp", "adc")
@@ -86,6 +87,72 @@ def netlist(
             "",
         ]
     )
+
+
+def hold_netlist(
+    revision: Revision,
+    car: Car,
+    *,
+    periods: int = 8,
+    rf_v: float = 0.0,
+    path: str = "out.txt",
+) -> str:
+    """Return a deck that writes both held voltages over the last period to path.
+
+    The holds begin empty and have so many periods to follow. rf_v: amplitude of the
+    car's powerline modem, at 4 MHz behind 50 ohm.
+    """
+    until_s, step_s = periods * PERIOD_S, RF_STEP_S if rf_v else HOLD_STEP_S
+    modem = f"Rtc pc3 0 {NEVER_OHM}\nRrf pc3 rf 50\nVrf rf 0 SIN(0 {rf_v} 4meg)"
+    car_lines = [
+        modem if line.startswith("Rtc ") and rf_v else line
+        for line in _car(revision, car)
+    ]
+    return "\n".join(
+        [
+            f"{revision.board.product}: track and hold",
+            *_board(revision, NOMINAL, 5.0),
+            *_divider(revision, NOMINAL),
+            *_cable(NOMINAL),
+            *car_lines,
+            *_holds(revision),
+            ".model pilotdiode D(IS=4.35n N=1.906 RS=0.65)",
+            ".model gate SW(VT=0.5 VH=0.1 RON=5 ROFF=1e11)",
+            ".ic v(high)=1.5 v(low)=1.5",
+            ".options reltol=1e-4 method=gear",
+            ".control",
+            f"tran {step_s} {until_s} {until_s - PERIOD_S} {step_s}",
+            "set wr_singlescale",
+            f"wrdata {path} v(high) v(low)",
+            "quit",
+            ".endc",
+            ".end",
+            "",
+        ]
+    )
+
+
+def _holds(revision: Revision) -> list[str]:
+    """Return buffer, gates, capacitors and what leaks out of them."""
+    hold, width_s = revision.hold, PERIOD_S * 0.05
+    halves = (
+        ("high", START_S + hold.gate_delay_high_s, width_s - hold.gate_delay_high_s),
+        (
+            "low",
+            START_S + width_s + hold.gate_delay_low_s,
+            PERIOD_S - width_s - hold.gate_delay_low_s - START_S,
+        ),
+    )
+    lines = ["Ebuffer buffer 0 adc 0 1"]
+    for name, delay_s, open_s in halves:
+        lines += [
+            f"Vg{name} g{name} 0 PULSE(0 1 {delay_s} 0.5u 0.5u {open_s} {PERIOD_S})",
+            f"Rh{name} buffer t{name} {hold.series_ohm}",
+            f"S{name} t{name} {name} g{name} 0 gate",
+            f"Ch{name} {name} 0 {hold.hold_f}",
+            f"Il{name} {name} 0 {hold.leakage_a}",
+        ]
+    return lines
 
 
 def _board(revision: Revision, spread: Spread, duty_pct: float) -> list[str]:
