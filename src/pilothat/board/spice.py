@@ -14,7 +14,6 @@ STEP_S = 20e-9
 HOLD_STEP_S, RF_STEP_S = 0.5e-6, 50e-9
 START_S = 1e-6  # of the high half wave
 SECTIONS = 5  # of the cable
-COLUMNS = ("cp", "adc")
 NEVER_OHM = 1e9
 
 
@@ -60,7 +59,7 @@ def netlist(
     duty_pct: float = 5.0,
     path: str = "out.txt",
 ) -> str:
-    """Return a deck for batch mode; it writes ``COLUMNS`` over time to path."""
+    """Return a deck for batch mode; it writes contact and ADC node over time."""
     parts = [
         f"{revision.board.product}: control pilot",
         *_board(revision, spread, duty_pct),
@@ -70,23 +69,7 @@ def netlist(
     ]
     if car.short_ohm is not None:
         parts.append(f"Rshort cp 0 {max(car.short_ohm, 1e-3)}")
-    until_s = 2 * PERIOD_S
-    return "\n".join(
-        [
-            *parts,
-            ".model pilotdiode D(IS=4.35n N=1.906 RS=0.65)",
-            ".options reltol=1e-4 method=gear",
-            ".control",
-            f"tran {STEP_S} {until_s} {until_s - PERIOD_S} {STEP_S}",
-            "linearize v(cp) v(adc)",
-            "set wr_singlescale",
-            f"wrdata {path} v(cp) v(adc)",
-            "quit",
-            ".endc",
-            ".end",
-            "",
-        ]
-    )
+    return _deck(parts, ("cp", "adc"), (2, STEP_S), path)
 
 
 def hold_netlist(
@@ -102,28 +85,44 @@ def hold_netlist(
     The holds begin empty and have so many periods to follow. rf_v: amplitude of the
     car's powerline modem, at 4 MHz behind 50 ohm.
     """
-    until_s, step_s = periods * PERIOD_S, RF_STEP_S if rf_v else HOLD_STEP_S
     modem = f"Rtc pc3 0 {NEVER_OHM}\nRrf pc3 rf 50\nVrf rf 0 SIN(0 {rf_v} 4meg)"
     car_lines = [
         modem if line.startswith("Rtc ") and rf_v else line
         for line in _car(revision, car)
     ]
+    parts = [
+        f"{revision.board.product}: track and hold",
+        *_board(revision, NOMINAL, 5.0),
+        *_divider(revision, NOMINAL),
+        *_cable(NOMINAL),
+        *car_lines,
+        *_holds(revision),
+        ".ic v(high)=1.5 v(low)=1.5",
+    ]
+    step_s = RF_STEP_S if rf_v else HOLD_STEP_S
+    return _deck(parts, ("high", "low"), (periods, step_s), path)
+
+
+def _deck(
+    parts: list[str], nodes: tuple[str, str], time: tuple[int, float], path: str
+) -> str:
+    """Return the deck of these parts that writes two nodes over the last period.
+
+    time: periods, and the step in s
+    """
+    periods, step_s = time
+    until_s, seen = periods * PERIOD_S, " ".join(f"v({node})" for node in nodes)
     return "\n".join(
         [
-            f"{revision.board.product}: track and hold",
-            *_board(revision, NOMINAL, 5.0),
-            *_divider(revision, NOMINAL),
-            *_cable(NOMINAL),
-            *car_lines,
-            *_holds(revision),
+            *parts,
             ".model pilotdiode D(IS=4.35n N=1.906 RS=0.65)",
             ".model gate SW(VT=0.5 VH=0.1 RON=5 ROFF=1e11)",
-            ".ic v(high)=1.5 v(low)=1.5",
             ".options reltol=1e-4 method=gear",
             ".control",
             f"tran {step_s} {until_s} {until_s - PERIOD_S} {step_s}",
+            f"linearize {seen}",
             "set wr_singlescale",
-            f"wrdata {path} v(high) v(low)",
+            f"wrdata {path} {seen}",
             "quit",
             ".endc",
             ".end",
