@@ -43,6 +43,7 @@ from pilothat.v2g.tp import HEADER
 
 HASTY = Pace(change_s=0.15, repeat_s=0.02, loop_s=0.0)  # the supply takes its time
 PATIENT = Timers(message_s=10.0, current_demand_s=10.0, precharge_s=30.0)
+SESSION_S = 60.0  # with a burst
 WINDOW_S = 0.5  # the bench wants to hear of the car once a second
 _TICKS = os.sysconf("SC_CLK_TCK")
 ANY_V = 1000.0
@@ -254,7 +255,12 @@ async def _session(
             cable = stack.enter_context(contextlib.closing(CableEnd(options.bench)))
         shell = TimedShell(car, interface, cable, {}, tls)
         shell.begin(wish, watch)
-        await shell.run()
+        try:
+            async with asyncio.timeout(SESSION_S):
+                await shell.run()
+        except TimeoutError:
+            watch.outcomes.append("given up")
+            return
     watch.outcomes.append(f"{car.outcome.value if car.outcome else ''} {car.reason}")
 
 
