@@ -19,6 +19,7 @@ from json.encoder import encode_basestring_ascii
 from math import inf, isnan
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from pilothat.again import again
 from pilothat.errors import PilotHatError
 from pilothat.frozen import dataclass
 
@@ -93,44 +94,13 @@ _WRITERS: Mapping[type, Text] = {
 }
 
 
-def _part_text(value: object) -> str:
-    return _part_writer(type(value))(value)  # type: ignore[arg-type]  # a class hashes
-
-
-class _Kept:
-    """Write values of one class, and keep the text of the last two.
-
-    Values do not change, and two sides say the same to each other for hours.
-    """
-
-    def __init__(self, write: Text) -> None:
-        self._write = write
-        self._last: tuple[object, str] = (None, "")
-        self._before: tuple[object, str] = (None, "")
-
-    def __call__(self, value: object) -> str:
-        last, text = self._last
-        if value is last:
-            return text
-        last, text = self._before
-        if value is not last:
-            text = self._write(value)
-        self._before, self._last = self._last, (value, text)
-        return text
-
-
-@cache
-def _part_writer(kind: type) -> Text:
-    """Return the function that writes values of this class inside of another value."""
-    return _Kept(_writer(kind)) if is_dataclass(kind) else _writer(kind)
-
-
 @cache
 def _writer(kind: type) -> Text:
     """Return the function that writes values of this class.
 
     For a dataclass it is made as source: one f-string with all its fields, since a
-    world in virtual time writes tens of thousands of lines a second.
+    world in virtual time writes tens of thousands of lines a second. What comes again
+    is not written again.
     """
     if kind in _WRITERS:
         return _WRITERS[kind]
@@ -138,7 +108,7 @@ def _writer(kind: type) -> Text:
         return lambda member: f'"{member._name_}"'
     if is_dataclass(kind):
         names: dict[str, Any] = {
-            "text": _part_text,
+            "text": text_of,
             "number": _float_text,
             "null": "null",
         }
@@ -148,7 +118,7 @@ def _writer(kind: type) -> Text:
             parts.append(f',"{name}":{{{write}}}')
         source = "lambda value: f'" + "".join(parts) + "}}'"
         made: Text = eval(source, names)
-        return made
+        return again(made)
     raise TypeError(f"{kind.__name__} cannot be written to a journal")
 
 
@@ -175,7 +145,7 @@ def _is_plain(hint: Any) -> bool:
 
 def _direct(kind: type, names: dict[str, Any]) -> str:
     name = f"as_{kind.__name__}"
-    names[name], names[kind.__name__] = _part_writer(kind), kind
+    names[name], names[kind.__name__] = _writer(kind), kind
     is_it = f"{{0}}.__class__ is {kind.__name__}"
     return f"{name}({{0}}) if {is_it} else text({{0}})"
 
@@ -288,6 +258,8 @@ class Recorder:
 
     def take(self) -> str:
         """Return what was drawn since the last call, in hex."""
+        if not self._drawn:
+            return ""
         drawn, self._drawn = self._drawn, b""
         return drawn.hex()
 

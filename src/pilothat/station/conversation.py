@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pilothat.again import again
 from pilothat.exi.codec import ExiError
+from pilothat.station.actions import SendMessage, TcpSend
 from pilothat.v2g.messages import codec
 from pilothat.v2g.tp import Frame, PayloadType, Reader, pack
 
@@ -30,9 +32,9 @@ class Conversation:
         self.is_bytes = True  # False: messages come and go as objects
         self._reader = Reader()
         self._bad = 0
-        # The last message heard and said: a car in the loop says the same for hours.
+        # The last message heard: a car in the loop says the same for hours.
         self._heard: tuple[tuple[str, bytes], object] = (("", b""), None)
-        self._said: tuple[object, bytes] = (None, b"")
+        self._envelope = again(self._enclose)
 
     def feed(self, data: bytes) -> Sequence[Frame]:
         """Return the frames that are now complete."""
@@ -67,9 +69,12 @@ class Conversation:
         """Give the connection up: nothing can be agreed on with this car."""
         self.broken = f"the first message is no supportedAppProtocolReq: {why}"
 
-    def encode(self, message: object) -> bytes:
-        """Return the bytes of a message, framed."""
-        if message is not self._said[0]:
-            octets = codec(self.protocol).encode(message)
-            self._said = (message, pack(PayloadType.EXI, octets))
-        return self._said[1]
+    def say(self, message: object) -> TcpSend | SendMessage:
+        """Return what sends a message: framed bytes, or the object."""
+        return self._envelope(message)
+
+    def _enclose(self, message: object) -> TcpSend | SendMessage:
+        if not self.is_bytes:
+            return SendMessage(self.number, message)
+        octets = codec(self.protocol).encode(message)
+        return TcpSend(self.number, pack(PayloadType.EXI, octets))

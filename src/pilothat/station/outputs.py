@@ -63,7 +63,7 @@ class Outputs:
         A connection is closed last of all: PWM must be off before.
         """
         done, self._actions = self._actions, []
-        if self._want != self._told:
+        if self._want is not self._told and self._want != self._told:
             self._told = self._want
             done.append(self._want)
         if len(done) > 1:

@@ -35,7 +35,7 @@ from pilothat.station.stopping import (
     Stopper,
     StopReason,
 )
-from pilothat.station.talk import Heard, Hung, Talk, TalkAction
+from pilothat.station.talk import Heard, Hung, Outward, Talk, TalkAction, TalkEvent
 from pilothat.station.transaction import Transaction, said
 from pilothat.station.visit import Visit
 from pilothat.v2g.plant import Learned, PlantState, SessionOver
@@ -79,9 +79,8 @@ class Station:
     def is_ready(self) -> bool:
         """Whether a car may come: key confirmed, address there, no fault."""
         is_there = self.talk.network.address is not None
-        return (
-            self.line.is_ready and is_there and not self._is_going and not self.faults
-        )
+        is_free = not (self._is_going or self.faults)
+        return self.line.is_ready and is_there and is_free
 
     @property
     def is_safe(self) -> bool:
@@ -95,6 +94,8 @@ class Station:
             case events.PlantReport(plant):
                 self.transaction.meter(plant, now)
                 self._of_path(self.path.handle(plant, now), now)
+            case events.MessageIn() | events.TcpData():
+                self._network_event(event, now)
             case PilotFact():
                 self._pilot(event, now)
             case GuardFact():
@@ -106,10 +107,7 @@ class Station:
             case _ if isinstance(event, events.Command):
                 self._operator(event, now)
             case _:
-                if isinstance(event, events.SdpIn):
-                    self._of_line(self.line.heard_car(now), now)
-                self.talk.plant = self._plant_state()
-                self._of_talk(self.talk.handle(event, now), now)
+                self._network_event(event, now)
         return self._settle(now)
 
     def tick(self, now: float) -> Sequence[Action]:
@@ -175,6 +173,12 @@ class Station:
         was, self.talk.network = self.talk.network, fact
         if fact.is_up and not was.is_up:
             self._of_line(self.line.renew_key(now), now)
+
+    def _network_event(self, event: TalkEvent, now: float) -> None:
+        if isinstance(event, events.SdpIn):
+            self._of_line(self.line.heard_car(now), now)
+        self.talk.plant = self._plant_state()
+        self._of_talk(self.talk.handle(event, now), now)
 
     def _operator(self, event: events.Command, now: float) -> None:
         match event:
@@ -248,15 +252,14 @@ class Station:
                 case Learned(values):
                     self.transaction.learned.update(values)
                     self._out.publish(Topic.SESSION, said(values))
-                case _ if isinstance(action, Wish):
-                    self._wish(action, now)
-                case _:
+                case _ if isinstance(action, Outward):
                     self._out.add(action)
+                case _:
+                    self._wish(action, now)
 
     def _wish(self, wish: Wish, now: float) -> None:
-        is_for_power = isinstance(wish, ForPower)
         is_allowed = self.phase in phases.POWERED or self.stopper.step is ANNOUNCE
-        if is_for_power and not is_allowed:
+        if not is_allowed and isinstance(wish, ForPower):
             return
         self._of_path(self.path.handle(wish, now), now)
         if isinstance(wish, CheckCable):

@@ -77,8 +77,8 @@ class Heard:
     name: str
 
 
-Outward = SdpOut | TcpSend | SendMessage | TcpClose
-TalkAction = Outward | Publish | Hung | Heard | SessionOver | Learned | Wish
+Outward = SdpOut | TcpSend | SendMessage | TcpClose | Publish
+TalkAction = Outward | Hung | Heard | SessionOver | Learned | Wish
 TalkEvent = SdpIn | TcpOpened | TcpData | MessageIn | TcpClosed | TimeOfDay
 
 
@@ -113,7 +113,8 @@ class Talk:
     @property
     def is_waiting(self) -> bool:
         """Whether a request waits for a change of the plant."""
-        return self.session is not None and self.session.is_waiting
+        session = self.session
+        return session is not None and session.is_waiting
 
     @property
     def is_established(self) -> bool:
@@ -227,7 +228,7 @@ class Talk:
     ) -> Sequence[TalkAction]:
         response, chosen = negotiate(request, [one for one, _ in self._served.values()])
         heard = Heard(type(request).__name__)
-        answer = self._transmit(conversation, response)
+        answer = conversation.say(response)
         if chosen is None:
             conversation.broken = "the car speaks no protocol that is served here"
             return (heard, answer)
@@ -243,7 +244,7 @@ class Talk:
         for action in actions:
             if isinstance(action, Respond):
                 if self._conversation is not None:
-                    done.append(self._transmit(self._conversation, action.message))
+                    done.append(self._conversation.say(action.message))
                 continue
             if isinstance(action, SessionOver) and self.session is not None:
                 is_paused = action.ending is Ending.PAUSED
@@ -251,10 +252,3 @@ class Talk:
                 self.session = None
             done.append(action)
         return done
-
-    def _transmit(
-        self, conversation: Conversation, message: object
-    ) -> TcpSend | SendMessage:
-        if conversation.is_bytes:
-            return TcpSend(conversation.number, conversation.encode(message))
-        return SendMessage(conversation.number, message)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from pilothat.again import again
 from pilothat.station.actions import SendMessage, TcpClose, TcpSend
 from pilothat.station.events import MessageIn, TcpData
 from pilothat.twin.carevents import CarAction
@@ -37,6 +38,7 @@ class CarTalk:
         self._settings = replace(profile.session, evcc_id=host_mac)
         self._exi = exi
         self._line = Line()
+        self._envelope: Callable[[object], TcpSend | SendMessage]
         self._connection: int | None = None
         self._paused: Paused | None = None  # to be joined again
         self.dialog: Handshake | Session | None = None
@@ -51,7 +53,11 @@ class CarTalk:
     def open(self, connection: int) -> None:
         """Begin anew on a fresh connection."""
         self._connection = connection
-        self._line = Line()
+        self._line = line = Line()
+        if self._exi:
+            self._envelope = again(lambda m: TcpSend(connection, line.say(m)))
+        else:
+            self._envelope = again(lambda m: SendMessage(connection, m))
         self.dialog, self.session = Handshake(self._profile.handshake), None
 
     def begin(self, namespace: str) -> bool:
@@ -81,9 +87,7 @@ class CarTalk:
         if self._connection is None:
             return ()
         self.requests += 1
-        if self._exi:
-            return (TcpSend(self._connection, self._line.say(message)),)
-        return (SendMessage(self._connection, message),)
+        return (self._envelope(message),)
 
     def hear(self, event: TcpData | MessageIn) -> Sequence[object]:
         """Return the messages of the station. Raises PeerError for rubbish."""

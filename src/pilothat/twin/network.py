@@ -7,11 +7,17 @@ gone, as TCP does; datagrams are lost.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
+from pilothat.station.actions import SendMessage, TcpSend
+from pilothat.station.events import MessageIn, TcpData, TcpOpened
 from pilothat.twin.clockwork import Call, Clockwork
 
 ONE_WAY_S = 0.003
 RETRANSMIT_S = 0.25
+
+Said = TcpData | MessageIn
+E = TypeVar("E", TcpOpened, Said)
 
 
 class Network:
@@ -52,14 +58,14 @@ class Network:
 
         self._clock.after(ONE_WAY_S, arrive)
 
-    def carry(self, number: int, deliver: Call) -> None:
-        """Deliver over the connection."""
+    def carry(self, event: E, deliver: Callable[[E], None]) -> None:
+        """Deliver over the connection what happens to it."""
 
         def arrive() -> None:
-            if self._open != number:
+            if self._open != event.connection:
                 return
             if self._is_linked():
-                deliver()
+                deliver(event)
             else:
                 self._clock.after(RETRANSMIT_S, arrive)
 
@@ -74,3 +80,10 @@ class Network:
                 closed(number)
 
         self._clock.after(1.5 * ONE_WAY_S, close)
+
+
+def arriving(action: TcpSend | SendMessage) -> Said:
+    """Return what the other side hears of what is sent."""
+    if isinstance(action, TcpSend):
+        return TcpData(action.connection, action.data)
+    return MessageIn(action.connection, action.message)

@@ -11,6 +11,7 @@ from functools import partial
 from math import inf
 
 from pilothat import guard as guarding
+from pilothat.again import again
 from pilothat.station import actions as wanted
 from pilothat.station import events as heard
 from pilothat.station.actions import Action
@@ -25,7 +26,7 @@ from pilothat.twin.driver import Driver
 from pilothat.twin.invariants import Invariants
 from pilothat.twin.measuring import Listeners, Measuring
 from pilothat.twin.medium import Medium
-from pilothat.twin.network import Network
+from pilothat.twin.network import Network, arriving
 from pilothat.twin.stage import WorldSettings
 from pilothat.v2g.evcc.events import PilotSeen
 
@@ -64,19 +65,22 @@ class World:
         self._is_closed_told = False
         self._seen_told: tuple[float, bool] | None = None
         self._is_noisy = False
-        self.measuring = Measuring(
-            self.bench,
-            Listeners(
-                self._is_watched,
-                lambda plant: self.tell(heard.PlantReport(plant)),
-                lambda inlet: self.drive(driven.InletReading(*inlet)),
-            ),
-        )
+        self._answer_of, self._request_of = again(arriving), again(arriving)
+        self._frame_of = again(heard.FrameIn)
+        self.measuring = Measuring(self.bench, self._listeners())
         self._add_actors()
         self.invariants = Invariants(self)
         self._doers = self._table()
         self._car_doers = self._car_table()
         self._start()
+
+    def _listeners(self) -> Listeners:
+        report_of = again(heard.PlantReport)
+        return Listeners(
+            self._is_watched,
+            lambda plant: self.tell(report_of(plant)),
+            lambda inlet: self.drive(driven.InletReading(*inlet)),
+        )
 
     def _add_actors(self) -> None:
         actor = self.clock.actor
@@ -254,8 +258,7 @@ class World:
 
     def _do_answer(self, action: wanted.TcpSend | wanted.SendMessage) -> None:
         self.invariants.answered()
-        event = _arriving(action)
-        self.network.carry(event.connection, lambda: self.drive(event))
+        self.network.carry(self._answer_of(action), self.drive)
 
     def _do_close(self, action: wanted.TcpClose) -> None:
         number = action.connection
@@ -335,9 +338,9 @@ class World:
     def _tick_medium(self) -> None:
         for delivery in self.medium.tick(self.clock.now):
             if delivery.name == stage.EVSE:
-                self.tell(heard.FrameIn(delivery.frame))
+                self.tell(self._frame_of(delivery.frame))
             elif delivery.name == stage.EV:
-                self.drive(heard.FrameIn(delivery.frame))
+                self.drive(self._frame_of(delivery.frame))
 
     def frame(self, name: str, frame: bytes) -> None:
         """Let a host on the powerline send a frame."""
@@ -371,14 +374,13 @@ class World:
         self.network.datagram(lambda: self.tell(asked))
 
     def _do_ask(self, action: wanted.TcpSend | wanted.SendMessage) -> None:
-        event = _arriving(action)
-        self.network.carry(event.connection, lambda: self.tell(event))
+        self.network.carry(self._request_of(action), self.tell)
 
     def _opened(self, number: int, *, is_secure: bool) -> None:
         self.invariants.connected()
         self.tell(heard.TcpOpened(number, stage.EV_HOST, is_secure))
         opened = heard.TcpOpened(number, stage.EVSE_HOST, is_secure)
-        self.network.carry(number, lambda: self.drive(opened))
+        self.network.carry(opened, self.drive)
 
     def _refused(self, number: int) -> None:
         self.after(0.0, lambda: self.drive(heard.TcpClosed(number)))
@@ -389,12 +391,3 @@ class World:
     def _closed(self, number: int) -> None:
         self.tell(heard.TcpClosed(number))
         self.drive(heard.TcpClosed(number))
-
-
-def _arriving(
-    action: wanted.TcpSend | wanted.SendMessage,
-) -> heard.TcpData | heard.MessageIn:
-    """Return what the other side gets of what is sent."""
-    if isinstance(action, wanted.TcpSend):
-        return heard.TcpData(action.connection, action.data)
-    return heard.MessageIn(action.connection, action.message)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from pilothat.frozen import dataclass
-from pilothat.machine import earliest, is_due
+from pilothat.machine import is_due
 from pilothat.plant import EvLimits, Wish
 from pilothat.v2g.messages.xmldsig import Signature
 from pilothat.v2g.plant import Ending, Learned, PlantState, Respond, SessionOver
@@ -152,6 +152,7 @@ class Session(Generic[RequestT, ResponseT]):
         self._waiting: deque[object] = deque()
         self._patience_at: float | None = None
         self._wished: Sequence[Wish] = ()  # while the pending request waits
+        # Until the next request; while one is pending, there is the patience instead.
         self._silent_at: float | None = now + SEQUENCE_TIMEOUT_S
         self._asked: tuple[str, float] = ("", 0.0)
         self._taken: tuple[object, Opened[RequestT] | None] = (None, None)
@@ -160,7 +161,7 @@ class Session(Generic[RequestT, ResponseT]):
     @property
     def deadline(self) -> float | None:
         """Time of the next decision."""
-        return earliest(self._patience_at, self._silent_at)
+        return self._silent_at if self._patience_at is None else self._patience_at
 
     @property
     def is_over(self) -> bool:
