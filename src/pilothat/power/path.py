@@ -134,6 +134,9 @@ class PowerPath:
             0.0,
         )  # A, s: where and when the allowed current began to fall
         self._told = OFF
+        self._wish: Deliver | None = None  # the last one
+        self._judged_for: EvLimits | None = None  # the measurement, in this phase
+        self._is_steady = False
 
     @property
     def deadline(self) -> float | None:
@@ -144,6 +147,23 @@ class PowerPath:
 
     def handle(self, event: PathEvent, now: float) -> Sequence[PathAction]:
         """Take a wish of the session or a fact of the plant."""
+        if self._is_steady and (event is self.plant or event is self._wish):
+            if event is self.plant:
+                self._stale_at = now + STALE_S
+            return ()
+        actions = self._take(event, now)
+        self._is_steady = self._has_settled()
+        return actions
+
+    def _has_settled(self) -> bool:
+        """Tell whether the very same wish and measurement again change nothing."""
+        return (
+            self.phase is PathPhase.DELIVERING
+            and self._judged_for is self.ev
+            and self._fall[0] <= self._told.current_a
+        )
+
+    def _take(self, event: PathEvent, now: float) -> Sequence[PathAction]:
         match event:
             case PlantFact():
                 return self._measured(event, now)
@@ -169,13 +189,14 @@ class PowerPath:
     def forget(self) -> None:
         """Start a new session: limits and isolation of the last car do not count."""
         self.ev, self.isolation = EvLimits(), Isolation.INVALID
+        self._is_steady = False
         if self.phase is PathPhase.FAILED:
             self.phase = PathPhase.OFF
 
     def _wished(self, wish: Wish, now: float) -> Sequence[PathAction]:
         match wish:
-            case Deliver(voltage_v, current_a):
-                return self._deliver(voltage_v, current_a, now)
+            case Deliver():
+                return self._deliver(wish, now)
             case PreCharge(voltage_v):
                 return self._precharge(voltage_v, now)
             case LimitsSaid(ev):
@@ -208,13 +229,12 @@ class PowerPath:
         self.granted = grant(voltage_v, PRECHARGE_A, self._ratings, self._without_a())
         return self._set(self.granted.setpoint)
 
-    def _deliver(
-        self, voltage_v: float, current_a: float, now: float
-    ) -> Sequence[PathAction]:
+    def _deliver(self, wanted: Deliver, now: float) -> Sequence[PathAction]:
         if self.phase not in (PathPhase.PRECHARGE, PathPhase.DELIVERING):
             return ()
         if self.phase is PathPhase.PRECHARGE:
             self._enter(PathPhase.DELIVERING, None)
+        self._wish, voltage_v, current_a = wanted, wanted.voltage_v, wanted.current_a
         wish = (voltage_v, current_a, self.ev)
         if wish != self._deal[0]:
             self._deal = (wish, grant(voltage_v, current_a, self._ratings, self.ev))
@@ -245,6 +265,7 @@ class PowerPath:
         self._watch_isolation(plant.isolation, now)
         if self.isolation is Isolation.FAULT:
             return self._fail(Fault.ISOLATION, now)
+        self._judged_for = self.ev
         self._watch_excess(now)
         return self._advance(now)
 
@@ -370,3 +391,4 @@ class PowerPath:
 
     def _enter(self, phase: PathPhase, deadline: float | None) -> None:
         self.phase, self._step_until = phase, deadline
+        self._judged_for, self._is_steady = None, False

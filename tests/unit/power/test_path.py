@@ -709,3 +709,40 @@ def test_storm_never_sets_power_beyond_limits_or_behind_an_open_contactor(
         assert not road.phase.is_live or road.path.deadline is not None
         if not road.phase.is_live:
             assert switch == DEAD
+
+
+HIGH = EvLimits(max_v=900.0, max_a=200.0)
+DAILY: Sequence[PathEvent] = (  # few, so that they come again
+    Deliver(600.0, 80.0),
+    Deliver(600.0, 20.0),
+    PlantFact(600.0, 600.0, 80.0, VALID),
+    PlantFact(600.0, 600.0, 20.0, VALID),
+    PlantFact(600.0, 600.0, 20.0, Isolation.INVALID),
+    LimitsSaid(CAR),
+    LimitsSaid(HIGH),
+)
+gaps = st.sampled_from([0.02, 0.1, 0.25, 0.4, 0.6])
+days = st.lists(st.tuples(gaps, st.sampled_from(DAILY)), min_size=6, max_size=12)
+
+
+@settings(max_examples=500)
+@given(days, st.integers(0, 24))
+def test_very_same_value_again_has_the_effect_of_an_equal_one(
+    day: list[tuple[float, PathEvent]], forgotten_at: int
+) -> None:
+    roads = delivering(), delivering()
+    for road in roads:
+        road.path._ratings = replace(RATINGS, max_v=1000.0)
+        for event in (LimitsSaid(HIGH), DAILY[0], DAILY[0], DAILY[2]):
+            road.now += 2.0
+            road.path.handle(event, road.now)
+    for number, (gap_s, event) in enumerate(day):
+        results = []
+        for road, told in zip(roads, (event, replace(event)), strict=True):
+            road.now += gap_s
+            if number == forgotten_at:
+                road.path.forget()
+                road.path.ev = CAR
+            done = [*road.path.tick(road.now), *road.path.handle(told, road.now)]
+            results.append((done, road.path.deadline, road.phase))
+        assert results[0] == results[1]
