@@ -175,7 +175,8 @@ class Car:
 
     def tick(self, now: float) -> Sequence[CarAction]:
         """Let time pass."""
-        self._run(self._line.tick(now), now)
+        if is_due(self._line.deadline, now):
+            self._run(self._line.tick(now), now)
         if self._talk.dialog is not None:
             self._run(self._talk.dialog.tick(now), now)
         if is_due(self._setup_by, now):
@@ -205,8 +206,9 @@ class Car:
 
     def _flush(self, now: float) -> Sequence[CarAction]:
         """Hand out what is wanted, and note where the car stands."""
-        if self._stage is not self._stage_told:
-            self._stage_told = self._stage
+        stage = self._stage
+        if stage is not self._stage_told:
+            self._stage_told = stage
             self._journal.append(PhaseEntry(now, self.phase_text))
         session = self._talk.session
         if self._setup_by is not None and session and has_begun(session.state):
@@ -310,7 +312,10 @@ class Car:
 
     def _run(self, actions: Iterable[object], now: float) -> None:
         for action in actions:
-            self._perform(action, now)
+            if isinstance(action, ev.SendRequest):  # by far the most of them
+                self._out += self._talk.say(action.message)
+            else:
+                self._perform(action, now)
 
     def _perform(self, action: object, now: float) -> None:
         habits = self.profile.car
@@ -339,8 +344,6 @@ class Car:
 
     def _perform_session(self, action: object, now: float) -> None:
         match action:
-            case ev.SendRequest(message):
-                self._out += self._talk.say(message)
             case _ if isinstance(action, CableAction):
                 self._out += self._cable.perform(action)
             case ev.Disconnect():

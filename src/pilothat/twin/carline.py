@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.events import MmeIn
-from pilothat.machine import Entropy, earliest, is_due
+from pilothat.machine import Entropy, earliest
 from pilothat.plc.events import SetKey
 from pilothat.plc.modem import Modem
 from pilothat.slac.ev import EvSlac
@@ -33,10 +33,9 @@ class CarLine:
 
     def tick(self, now: float) -> Iterator[object]:
         """Let time pass; one machine after the other, as their actions are taken."""
-        if is_due(self.deadline, now):
-            for machine in (self._slac, self._modem, self._search):
-                yield from machine.tick(now)
-            self._note()
+        for machine in (self._slac, self._modem, self._search):
+            yield from machine.tick(now)
+        self._note()
 
     def hear(self, raw: bytes, now: float) -> Iterator[object]:
         """Take an Ethernet frame."""

@@ -19,44 +19,54 @@ class Actor:
     Its deadline is read again only after ``touch``: whoever gives it an event says so.
     """
 
-    __slots__ = ("_ask", "_is_stale", "_stale", "due", "turn")
+    __slots__ = ("_ask", "_clock", "_is_stale", "_number", "turn")
 
     def __init__(
-        self, turn: Call, ask: Callable[[], float | None], stale: list[Actor]
+        self, turn: Call, ask: Callable[[], float | None], clock: Clockwork
     ) -> None:
         self.turn = turn
-        self.due = inf
         self._ask = ask
-        self._stale = stale
+        self._clock = clock
+        self._number = len(clock.dues)
         self._is_stale = False
+        clock.dues.append(inf)
         self.touch()
+
+    @property
+    def due(self) -> float:
+        """Its deadline, as it was read last; infinity when it has none."""
+        return self._clock.dues[self._number]
 
     def touch(self) -> None:
         """Note that the deadline may have changed."""
         if not self._is_stale:
             self._is_stale = True
-            self._stale.append(self)
+            self._clock.stale.append(self)
 
     def read(self) -> None:
         """Read the deadline."""
         self._is_stale = False
         at = self._ask()
-        self.due = inf if at is None else at
+        self._clock.dues[self._number] = inf if at is None else at
 
 
 class Clockwork:
-    """The time of a world."""
+    """The time of a world.
+
+    dues: when each machine is due. stale: those whose deadline must be read again
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.dues: list[float] = []
+        self.stale: list[Actor] = []
         self._heap: list[tuple[float, int, Call]] = []
         self._order = 0
         self._actors: list[Actor] = []
-        self._stale: list[Actor] = []
 
     def actor(self, turn: Call, ask: Callable[[], float | None]) -> Actor:
         """Add a machine: what to do when it is due, and how to learn when that is."""
-        actor = Actor(turn, ask, self._stale)
+        actor = Actor(turn, ask, self)
         self._actors.append(actor)
         return actor
 
@@ -67,24 +77,23 @@ class Clockwork:
 
     def read(self) -> None:
         """Read the deadlines of the machines to which something has happened."""
-        while self._stale:
-            self._stale.pop().read()
+        while self.stale:
+            self.stale.pop().read()
 
     def step(self, limit_s: float = inf) -> bool:
         """Do the next thing that is due; False when none is until the limit."""
-        if self._stale:
+        if self.stale:
             self.read()
-        at = self._heap[0][0] if self._heap else inf
-        first: Actor | None = None
-        for actor in self._actors:
-            if actor.due < at:
-                at, first = actor.due, actor
+        due = min(self.dues, default=inf)
+        called = self._heap[0][0] if self._heap else inf
+        at = min(due, called)
         if at > limit_s:
             return False
         self.now = max(self.now, at)
-        if first is None:
+        if called <= due:
             heapq.heappop(self._heap)[2]()
         else:
+            first = self._actors[self.dues.index(due)]
             first.touch()
             first.turn()
         return True

@@ -139,10 +139,10 @@ class Medium:
     def can_talk(self, name_a: str, name_b: str, now: float) -> bool:
         """Tell whether two hosts have a link: same key, joined, line whole."""
         a, b = self._modems[name_a], self._modems[name_b]
+        if a.nmk != b.nmk or a.is_cut or b.is_cut:
+            return False
         joined_at = max(a.keyed_at, b.keyed_at) + self._settings.join_s
-        is_line_whole = not (a.is_cut or b.is_cut)
-        are_awake = a.is_awake(now) and b.is_awake(now)
-        return a.nmk == b.nmk and now >= joined_at and is_line_whole and are_awake
+        return now >= joined_at and a.is_awake(now) and b.is_awake(now)
 
     # Faults.
 

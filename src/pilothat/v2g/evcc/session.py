@@ -75,7 +75,7 @@ class Session(ABC):
         self.state = State.IDLE
         self.session_id = settings.habits.setup_session_id
         self._turn = Turn()
-        self._said: object = None  # the last request
+        self._said = SendRequest(None)  # the last request
         self._heard: tuple[object, State, Heard | None] = (None, State.IDLE, None)
         self._ready_by: float | None = None
         self._fact = InletFact()
@@ -186,9 +186,9 @@ class Session(ABC):
         is_ready = states.is_ready(state, self._view.error, self._settings.vehicle)
         self._view = self._view.at(self._fact, self.target_a, count, is_ready=is_ready)
         message = self._dialect.ask(state, self._view, self.session_id)
-        if message != self._said:
-            self._said = message  # else the very same: nobody need look at it again
-        return (*self._before(), SendRequest(self._said), *self._beside(now))
+        if message is not self._said.message and message != self._said.message:
+            self._said = SendRequest(message)  # else nobody need look at it again
+        return (*self._before(), self._said, *self._beside(now))
 
     @abstractmethod
     def _aim(self, now: float) -> None:
