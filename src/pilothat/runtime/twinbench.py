@@ -12,7 +12,8 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum, auto
 from pathlib import Path
 
 from pilothat.errors import BoardError
@@ -25,6 +26,7 @@ from pilothat.ports import Interlocks
 from pilothat.station.actions import MeasureIsolation, SetOutput
 from pilothat.station.events import PlantReport
 from pilothat.twin.bench import Bench, BenchFault, BenchSettings, CarElectrics
+from pilothat.twin.hat import HatFault
 
 DEFAULT_SOCKET = "/tmp/pilothat-bench.sock"
 REPORT_S = 0.1
@@ -62,6 +64,32 @@ class Inject:
 
 
 @dataclass(frozen=True, slots=True)
+class InjectHat:
+    """Break something on the twin of the board, or mend it."""
+
+    fault: HatFault
+    on: bool
+
+
+class DaemonFault(Enum):
+    """How the daemon between program and board can fail; the board goes on."""
+
+    DEAD = auto()  # all connections end, none is taken
+    FROZEN = auto()  # nothing is answered any more
+    SLOW = auto()  # every answer comes late
+    WRONG = auto()  # an answer repeats another request
+    REFUSING = auto()  # every answer is an error
+
+
+@dataclass(frozen=True, slots=True)
+class InjectDaemon:
+    """Let the daemon misbehave, or behave again."""
+
+    fault: DaemonFault
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """The supply wants reports from now on."""
 
@@ -73,6 +101,8 @@ _READING = Reading(
         CarReport,
         Hello,
         Inject,
+        InjectDaemon,
+        InjectHat,
         MeasureIsolation,
         PlantFact,
         PlantReport,
@@ -127,11 +157,11 @@ class _Wire:
             Path(self.path).unlink()
 
 
-class TwinBoard:
-    """A board (``PilotBackend``) whose circuit is the twin's bench."""
+class BenchPort:
+    """The bench, with the sockets of supply and car on it."""
 
-    def __init__(self, path: str, settings: BenchSettings | None = None) -> None:
-        self._bench = Bench(settings or BenchSettings(), os.urandom)
+    def __init__(self, path: str, settings: BenchSettings) -> None:
+        self.bench = Bench(settings, os.urandom)
         self._wire = _Wire(path)
         self._supply = ""  # where to report to
         self._car = ""
@@ -139,17 +169,98 @@ class TwinBoard:
         self._report_at = self._car_report_at = 0.0
         self._car_current_a = 0.0
         self._plant_told: PlantFact | None = None
+
+    def fileno(self) -> int:
+        """Return the descriptor, readable when there is something to serve."""
+        return self._wire.fileno()
+
+    def serve(self, now: float) -> Sequence[object]:
+        """Hear supply and car, and report to them; return what was for others."""
+        others = [
+            value
+            for value, sender in self._wire.take()
+            if not self._hear(value, sender, now)
+        ]
+        if self._car and now - self._car_heard > CAR_GONE_S:
+            self._car = ""
+            self.bench.connect(None, now)
+        if self._car and (now >= self._car_report_at or self._current_jumped(now)):
+            self.report_car(now)
+        if self._supply and now >= self._report_at:
+            self._report_supply(now)
+        return others
+
+    def hasten(self) -> None:
+        """Report to the car with the next turn: what it sees has changed."""
+        self._car_report_at = 0.0
+
+    def close(self) -> None:
+        """Let go."""
+        self._wire.close()
+
+    def _report_supply(self, now: float) -> None:
+        """Report what is new, ten times a second; what is not, less often."""
+        plant = self.bench.plant(now)
+        if plant is None:
+            return
+        is_quiet = plant == self._plant_told and plant.supply_v < SAFE_V
+        self._plant_told = plant
+        self._report_at = now + (QUIET_REPORT_S if is_quiet else REPORT_S)
+        if not self._wire.send(PlantReport(plant), self._supply):
+            self._supply = ""
+            self.bench.set_output(OFF, now)
+
+    def _hear(self, value: object, sender: str, now: float) -> bool:
+        """Take a message of supply, car or tester; False when it is none."""
+        match value:
+            case Hello():
+                self._supply = sender
+            case SetOutput(setpoint):
+                self.bench.set_output(setpoint, now)
+            case MeasureIsolation(on):
+                self.bench.measure_isolation(now, on=on)
+            case Inject(fault, on):
+                self.bench.inject(fault, now, on=on)
+            case Cable(car):
+                self.bench.connect(car, now)
+                self._car = sender if car else ""
+                self._car_heard = now
+            case _:
+                return False
+        return True
+
+    def _current_jumped(self, now: float) -> bool:
+        """Tell whether the car would notice at once."""
+        return abs(self.bench.inlet(now)[1] - self._car_current_a) > CURRENT_JUMP_A
+
+    def report_car(self, now: float) -> None:
+        """Tell the car what it can measure."""
+        self._car_report_at = now + CAR_REPORT_S
+        if self._car:
+            voltage_v, current_a = self.bench.inlet(now)
+            duty_pct, is_pwm = self.bench.pilot_at_inlet(now)
+            self._car_current_a = current_a
+            report = CarReport(duty_pct, is_pwm, voltage_v, current_a)
+            self._wire.send(report, self._car)
+
+
+class TwinBoard:
+    """A board (``PilotBackend``) whose circuit is the twin's bench."""
+
+    def __init__(self, path: str, settings: BenchSettings | None = None) -> None:
+        self._port = BenchPort(path, settings or BenchSettings())
+        self._bench = self._port.bench
         self._bench.drive_pilot(0.0, self._now())
 
     def set_pwm(self, duty_pct: float) -> None:
         """Drive 1 kHz with this duty; 100 is steady +12 V, 0 steady -12 V."""
         self._bench.drive_pilot(check_drivable(duty_pct), self._now())
-        self._car_report_at = 0.0
+        self._port.hasten()
 
     def sample(self) -> PilotSample:
         """Return the newest sample, in volts at the connector."""
         now = self._now()
-        self._serve(now)
+        self._port.serve(now)
         return self._bench.pilot(now)
 
     def set_contactor(self, *, closed: bool) -> None:
@@ -177,59 +288,8 @@ class TwinBoard:
         self._bench.enable_supply(now, on=False)
         self._bench.set_contactor(now, closed=False)
         self._bench.drive_pilot(0.0, now)
-        self._report_car(now)
-        self._wire.close()
-
-    def _serve(self, now: float) -> None:
-        for value, sender in self._wire.take():
-            self._hear(value, sender, now)
-        if self._car and now - self._car_heard > CAR_GONE_S:
-            self._car = ""
-            self._bench.connect(None, now)
-        if self._car and (now >= self._car_report_at or self._current_jumped(now)):
-            self._report_car(now)
-        if self._supply and now >= self._report_at:
-            self._report_supply(now)
-
-    def _report_supply(self, now: float) -> None:
-        """Report what is new, ten times a second; what is not, less often."""
-        plant = self._bench.plant(now)
-        if plant is None:
-            return
-        is_quiet = plant == self._plant_told and plant.supply_v < SAFE_V
-        self._plant_told = plant
-        self._report_at = now + (QUIET_REPORT_S if is_quiet else REPORT_S)
-        if not self._wire.send(PlantReport(plant), self._supply):
-            self._supply = ""
-            self._bench.set_output(OFF, now)
-
-    def _hear(self, value: object, sender: str, now: float) -> None:
-        match value:
-            case Hello():
-                self._supply = sender
-            case SetOutput(setpoint):
-                self._bench.set_output(setpoint, now)
-            case MeasureIsolation(on):
-                self._bench.measure_isolation(now, on=on)
-            case Inject(fault, on):
-                self._bench.inject(fault, now, on=on)
-            case Cable(car):
-                self._bench.connect(car, now)
-                self._car = sender if car else ""
-                self._car_heard = now
-
-    def _current_jumped(self, now: float) -> bool:
-        """Tell whether the car would notice at once."""
-        return abs(self._bench.inlet(now)[1] - self._car_current_a) > CURRENT_JUMP_A
-
-    def _report_car(self, now: float) -> None:
-        self._car_report_at = now + CAR_REPORT_S
-        if self._car:
-            voltage_v, current_a = self._bench.inlet(now)
-            duty_pct, is_pwm = self._bench.pilot_at_inlet(now)
-            self._car_current_a = current_a
-            report = CarReport(duty_pct, is_pwm, voltage_v, current_a)
-            self._wire.send(report, self._car)
+        self._port.report_car(now)
+        self._port.close()
 
     @staticmethod
     def _now() -> float:
@@ -297,6 +357,15 @@ class CableEnd:
         """Pull the plug and let go."""
         self.connect(None)
         self._wire.close()
+
+
+def inject(path: str, value: Inject | InjectHat | InjectDaemon) -> bool:
+    """Break or mend something on a bench from outside; False when there is none."""
+    wire = _Wire(f"{path}.{os.getpid()}")
+    try:
+        return wire.send(value, path)
+    finally:
+        wire.close()
 
 
 def open_board(options: Mapping[str, str]) -> TwinBoard:

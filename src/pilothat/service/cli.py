@@ -40,6 +40,7 @@ Command = Callable[[argparse.Namespace], int]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "show a whole charge in the twin's world"),
     "run": ("run", "run the station on an interface and a board"),
+    "hat-twin": ("hattwin", "be the HAT: pigpio's daemon on a simulated board"),
     "ev": ("ev", "be a car, against any charger on an interface"),
     "capture": ("capture", "record SLAC, SDP, V2GTP and the pilot into a file"),
     "conformance": ("conformance", "play conformance cases against a station"),

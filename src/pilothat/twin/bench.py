@@ -25,6 +25,7 @@ from pilothat.twin.circuit import (
     NOMINAL,
     CarPilot,
     Diode,
+    Generator,
     PilotCircuit,
     Wiring,
     cp_levels,
@@ -126,6 +127,7 @@ class Bench:
         self._duty_pct = 100.0
         self._car: CarElectrics | None = None
         self._faults: frozenset[BenchFault] = frozenset()
+        self._generator = settings.circuit.generator
         self._circuit = settings.circuit
         self._supply = Supply(settings.supply)
         self._relay = Relay(settings.relay_s)
@@ -143,6 +145,12 @@ class Bench:
         """Drive 1 kHz with this duty; 100 is steady +12 V, 0 steady -12 V."""
         self._change(now)
         self._duty_pct = duty_pct
+
+    def power_pilot(self, generator: Generator, now: float) -> None:
+        """Let another circuit be the station's end of CP: driver off, rails low."""
+        self._change(now)
+        self._generator = generator
+        self._circuit = self._broken_circuit()
 
     def set_contactor(self, now: float, *, closed: bool) -> None:
         """Drive the output contactor."""
@@ -257,6 +265,11 @@ class Bench:
         """Let time pass. Every other call does the same."""
         self._advance(now)
 
+    @property
+    def faults(self) -> frozenset[BenchFault]:
+        """What is broken."""
+        return self._faults
+
     def inject(self, fault: BenchFault, now: float, *, on: bool = True) -> None:
         """Break something, or mend it."""
         self._change(now)
@@ -351,7 +364,7 @@ class Bench:
         return settings.good_ohm
 
     def _broken_circuit(self) -> PilotCircuit:
-        circuit = self._settings.circuit
+        circuit = replace(self._settings.circuit, generator=self._generator)
         for fault, wiring in _WIRING:
             if fault in self._faults:
                 circuit = replace(circuit, wiring=wiring)

@@ -1,0 +1,100 @@
+"""Be the HAT: pigpio's daemon with a simulated board, cable and car behind it.
+
+    pilothat hat-twin --socket /tmp/pilothat-bench.sock --port 8888
+    pilothat run --config station.toml       with board.driver = "pigpio"
+    pilothat ev --interface eth1 --bench /tmp/pilothat-bench.sock
+
+Any client of the daemon works on it: pigs, the package pigpio, gpiozero. What is broken
+while it runs, by name, with a second command on the same socket:
+
+    pilothat hat-twin --socket /tmp/pilothat-bench.sock --break dead
+    pilothat hat-twin --socket /tmp/pilothat-bench.sock --mend dead
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Mapping
+
+from pilothat.board.pigpiowire import PORT
+from pilothat.board.revision import DEFAULT, revision
+from pilothat.errors import BoardError
+from pilothat.runtime.pigpiod import HatTwin
+from pilothat.runtime.twinbench import (
+    DEFAULT_SOCKET,
+    DaemonFault,
+    Inject,
+    InjectDaemon,
+    InjectHat,
+    inject,
+)
+from pilothat.twin.bench import BenchFault
+from pilothat.twin.hat import HatFault
+
+log = logging.getLogger("pilothat.hat")
+
+FAULTS: Mapping[str, BenchFault | HatFault | DaemonFault] = {
+    fault.name.lower(): fault for fault in (*DaemonFault, *HatFault, *BenchFault)
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--socket", default=DEFAULT_SOCKET, metavar="BENCH")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--port", type=int, default=PORT, metavar="N", help="0 takes a free one"
+    )
+    parser.add_argument("--revision", default=DEFAULT, help="of the board")
+    parser.add_argument(
+        "--mains-v", type=float, metavar="V", help="be an AC outlet of this voltage"
+    )
+    names = ", ".join(FAULTS)
+    parser.add_argument(
+        "--break", dest="broken", metavar="WHAT", help=f"one of {names}"
+    )
+    parser.add_argument("--mend", dest="mended", metavar="WHAT", help="the same")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    if options.broken or options.mended:
+        return _inject(options)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    address = options.host, options.port
+    made = HatTwin(options.socket, address, revision(options.revision), options.mains_v)
+    with contextlib.closing(made) as twin:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: twin.stop())
+        log.info("ready port=%d bench=%s", twin.address[1], options.socket)
+        twin.run()
+    return 0
+
+
+def _inject(options: argparse.Namespace) -> int:
+    for name, on in ((options.broken, True), (options.mended, False)):
+        if name is None:
+            continue
+        if name not in FAULTS:
+            sys.stderr.write(f"pilothat: no fault '{name}'; see --help\n")
+            return 2
+        if not inject(options.socket, message(FAULTS[name], on=on)):
+            raise BoardError("nobody answers", where=options.socket)
+    return 0
+
+
+def message(
+    fault: BenchFault | HatFault | DaemonFault, *, on: bool
+) -> Inject | InjectHat | InjectDaemon:
+    """Return what a bench must be told to break or mend something."""
+    match fault:
+        case BenchFault():
+            return Inject(fault, on)
+        case HatFault():
+            return InjectHat(fault, on)
+        case DaemonFault():
+            return InjectDaemon(fault, on)

@@ -1,0 +1,64 @@
+"""The twin of the HAT in a thread of its own, or as the command."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilothat.board.revision import revision
+from pilothat.runtime.pigpiod import HatTwin
+from pilothat.runtime.twinbench import DaemonFault, inject
+from pilothat.service.hattwin import message
+from pilothat.twin.bench import BenchFault
+from pilothat.twin.hat import HatFault
+
+PATIENCE_S = 10.0
+
+
+@dataclass
+class Running:
+    """A twin that runs."""
+
+    twin: HatTwin
+    path: str
+
+    def is_left(self) -> bool:
+        """Whether every client has gone."""
+        return self.twin.clients == 0
+
+    @property
+    def port(self) -> int:
+        return self.twin.address[1]
+
+    def fail(
+        self, fault: BenchFault | HatFault | DaemonFault, *, on: bool = True
+    ) -> None:
+        assert inject(self.path, message(fault, on=on))
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for something that happens in another thread or process."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.005)
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Running]:
+    """Run a twin on a free port."""
+    path = str(folder / "bench.sock")
+    with contextlib.closing(HatTwin(path, ("127.0.0.1", 0), revision())) as twin:
+        thread = threading.Thread(target=twin.run)
+        thread.start()
+        try:
+            made = Running(twin, path)
+            yield made
+            until(made.is_left, "all clients gone")
+        finally:
+            twin.stop()
+            thread.join()
