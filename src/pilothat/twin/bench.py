@@ -137,6 +137,7 @@ class Bench:
         self._is_enable_wanted = False
         self._levels: PilotSample | None = None  # kept until CP changes
         self._rest: PlantFact | None = None  # kept while nothing moves
+        self._inlet_rest: tuple[float, float] | None = None
         self.load_breaks: list[LoadBreak] = []
 
     # --- board side
@@ -237,9 +238,14 @@ class Bench:
     def inlet(self, now: float) -> tuple[float, float]:
         """Return voltage and current at the car's inlet; unplugged 0 V, 0 A."""
         self._advance(now)
+        if self._inlet_rest is not None:
+            return self._inlet_rest
         if self._car is None:
             return 0.0, 0.0
-        return self._outlet_v(now), self._current_a(now)
+        inlet = self._outlet_v(now), self._current_a(now)
+        if self._is_fed and now >= self._supply.settles_at:
+            self._inlet_rest = inlet
+        return inlet
 
     def pilot_at_inlet(self, now: float) -> tuple[float, bool]:
         """Return the duty in percent the car sees, and whether it is PWM."""
@@ -296,21 +302,26 @@ class Bench:
     def _change(self, now: float) -> None:
         """Catch up with time before something changes."""
         self._advance(now)
-        self._levels = self._rest = None
+        self._levels = self._rest = self._inlet_rest = None
 
     def _is_at_rest(self, now: float) -> bool:
         """Whether all readings stay as they are until the next change."""
         fresh_at = self._monitor.fresh_at
         is_measured = now >= fresh_at or fresh_at == inf
         is_dead = self._decay.at(now) < self._settings.supply.step_v / 2
-        is_fed = self._relay.is_closed or self._battery is not None
-        return now >= self._supply.settles_at and is_measured and (is_fed or is_dead)
+        is_settled = now >= self._supply.settles_at and is_measured
+        return is_settled and (self._is_fed or is_dead)
+
+    @property
+    def _is_fed(self) -> bool:
+        """Whether something holds the voltage of the outlet."""
+        return self._relay.is_closed or self._battery is not None
 
     def _advance(self, now: float) -> None:
         """Catch up: let the contactor arrive at its time."""
         moves_at = self._relay.moves_at
         if moves_at is not None and moves_at <= now:
-            self._rest = None
+            self._rest = self._inlet_rest = None
             outlet_v, current_a = self._outlet_v(moves_at), self._current_a(moves_at)
             self._relay.move()
             self._settle(outlet_v, current_a, moves_at)
