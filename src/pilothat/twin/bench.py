@@ -208,10 +208,10 @@ class Bench:
     def plant(self, now: float) -> PlantFact | None:
         """Return a measurement; None when the supply does not report."""
         self._advance(now)
-        if BenchFault.SUPPLY_SILENT in self._faults:
-            return None
         if self._rest is not None:
             return self._rest
+        if BenchFault.SUPPLY_SILENT in self._faults:
+            return None
         fact = self._measure(now)
         if self._is_at_rest(now):
             self._rest = fact
