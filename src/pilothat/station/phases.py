@@ -70,6 +70,7 @@ WITH_CAR = (
     _P.PAUSED,
 )
 POWERED = (_P.SESSION, _P.BASIC)  # where something may be switched on
+OPEN = (_P.SETUP, _P.BASIC)  # where a session may begin
 LINKED = (_P.SETUP, _P.SESSION, _P.BASIC)  # where a link may be lost
 WITHOUT_CAR = (_P.STARTING, _P.IDLE)
 

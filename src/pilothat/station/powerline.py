@@ -127,16 +127,21 @@ class Powerline:
         heard = frame.parse(raw)
         if heard is None:
             return ()
-        return (
-            *self._of_modem(self._to_modem(MmeIn(heard), now), now),
-            *self._of_slac(self._to_slac(MmeIn(heard), now), now),
+        event = MmeIn(heard)
+        return self._noted(
+            (
+                *self._of_modem(self._modem.handle(event, now), now),
+                *self._of_slac(self._slac.handle(event, now), now),
+            )
         )
 
     def tick(self, now: float) -> Sequence[LineAction]:
         """Let time pass."""
-        return (
-            *self._of_modem(self._noted(self._modem.tick(now)), now),
-            *self._of_slac(self._noted(self._slac.tick(now)), now),
+        return self._noted(
+            (
+                *self._of_modem(self._modem.tick(now), now),
+                *self._of_slac(self._slac.tick(now), now),
+            )
         )
 
     def renew_key(self, now: float) -> Sequence[LineAction]:

@@ -334,7 +334,7 @@ class Station:
         """Let what has changed take effect; return what is to be done."""
         if self.talk.is_waiting:
             self._of_talk(self.talk.tell(self._plant_state(), now), now)
-        if self.phase in (Phase.SETUP, Phase.BASIC) and self.talk.is_established:
+        if self.phase in phases.OPEN and self.talk.is_established:
             self._enter(Phase.SESSION, None)
         if self.visit.is_impatient(self.phase, self.line, self.talk, now):
             self._stop(StopReason.AUTHORISED, now)

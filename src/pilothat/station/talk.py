@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pilothat.again import again
 from pilothat.frozen import dataclass
 from pilothat.plant import Wish
 from pilothat.station.actions import (
@@ -77,6 +78,10 @@ class Heard:
     name: str
 
 
+def _heard(message: object) -> Heard:
+    return Heard(type(getattr(message, "body", message)).__name__)
+
+
 Outward = SdpOut | TcpSend | SendMessage | TcpClose | Publish
 TalkAction = Outward | Hung | Heard | SessionOver | Learned | Wish
 TalkEvent = SdpIn | TcpOpened | TcpData | MessageIn | TcpClosed | TimeOfDay
@@ -94,6 +99,7 @@ class Talk:
         self.paused_id = b""  # of a session that may be joined again
         self._conversation: Conversation | None = None
         self._clock = Clock()
+        self._heard = again(_heard)
 
     @property
     def deadline(self) -> float | None:
@@ -220,7 +226,7 @@ class Talk:
         if self.session is None:
             return ()
         self.session.handle(self.plant, now)
-        heard = Heard(type(getattr(message, "body", message)).__name__)
+        heard = self._heard(message)
         return (heard, *self._of_session(self.session.handle(RequestIn(message), now)))
 
     def _shake_hands(

@@ -19,23 +19,19 @@ class Actor:
     Its deadline is read again only after ``touch``: whoever gives it an event says so.
     """
 
-    __slots__ = ("_ask", "_clock", "_is_stale", "_number", "turn")
+    __slots__ = ("_ask", "_clock", "_is_stale", "_number", "due", "turn")
 
     def __init__(
         self, turn: Call, ask: Callable[[], float | None], clock: Clockwork
     ) -> None:
         self.turn = turn
+        self.due = inf
         self._ask = ask
         self._clock = clock
-        self._number = len(clock.dues)
+        self._number = len(clock.dues) - 1
         self._is_stale = False
-        clock.dues.append(inf)
+        clock.dues.insert(self._number, inf)
         self.touch()
-
-    @property
-    def due(self) -> float:
-        """Its deadline, as it was read last; infinity when it has none."""
-        return self._clock.dues[self._number]
 
     def touch(self) -> None:
         """Note that the deadline may have changed."""
@@ -47,18 +43,19 @@ class Actor:
         """Read the deadline."""
         self._is_stale = False
         at = self._ask()
-        self._clock.dues[self._number] = inf if at is None else at
+        self.due = self._clock.dues[self._number] = inf if at is None else at
 
 
 class Clockwork:
     """The time of a world.
 
-    dues: when each machine is due. stale: those whose deadline must be read again
+    dues:  when each machine is due, and at the end never
+    stale: those whose deadline must be read again
     """
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.dues: list[float] = []
+        self.dues = [inf]
         self.stale: list[Actor] = []
         self._heap: list[tuple[float, int, Call]] = []
         self._order = 0
@@ -84,13 +81,14 @@ class Clockwork:
         """Do the next thing that is due; False when none is until the limit."""
         if self.stale:
             self.read()
-        due = min(self.dues, default=inf)
+        due = min(self.dues)
         called = self._heap[0][0] if self._heap else inf
-        at = min(due, called)
+        is_call = called <= due
+        at = called if is_call else due
         if at > limit_s:
             return False
         self.now = max(self.now, at)
-        if called <= due:
+        if is_call:
             heapq.heappop(self._heap)[2]()
         else:
             first = self._actors[self.dues.index(due)]

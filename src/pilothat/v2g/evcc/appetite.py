@@ -14,6 +14,7 @@ class Appetite:
 
     def __init__(self, settings: SessionSettings) -> None:
         self._settings = settings
+        self._limits: Limits | None = None  # of the station, said last
         self._station_a = inf
         self._station_w = inf
         self._aimed_at = 0.0
@@ -27,6 +28,9 @@ class Appetite:
 
     def limit(self, limits: Limits) -> None:
         """Keep what the station can give now."""
+        if limits is self._limits:
+            return
+        self._limits = limits
         if limits.max_a is not None:
             self._station_a = max(limits.max_a, 0.0)
         if limits.max_w is not None:

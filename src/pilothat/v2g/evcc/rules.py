@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pilothat.v2g.evcc.events import InletFact, Outcome
-from pilothat.v2g.evcc.heard import Isolation, Notice, StationCode, Status
+from pilothat.v2g.evcc.heard import Heard, Isolation, Notice, StationCode, Status
 from pilothat.v2g.evcc.settings import Habits, Trust
-from pilothat.v2g.evcc.states import EARLY, Ending, State
+from pilothat.v2g.evcc.states import EARLY, STOPPABLE, Ending, State
 
 _STOP_CODES: Mapping[StationCode, Outcome] = {
     StationCode.EVSE_Shutdown: Outcome.STOPPED,
@@ -16,6 +16,13 @@ _STOP_CODES: Mapping[StationCode, Outcome] = {
     StationCode.EVSE_Malfunction: Outcome.ABORTED,
 }
 _ISOLATED = (Isolation.Valid, Isolation.Warning)
+
+
+def judged(heard: Heard | None, state: State, habits: Habits) -> Ending | None:
+    """Tell whether a response means to stop, where the car still can in order."""
+    if heard is None or heard.said.status is None or state not in STOPPABLE:
+        return None
+    return verdict(heard.said.status, state, habits)
 
 
 def verdict(status: Status, state: State, habits: Habits) -> Ending | None:

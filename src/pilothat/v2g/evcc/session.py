@@ -76,7 +76,9 @@ class Session(ABC):
         self.session_id = settings.habits.setup_session_id
         self._turn = Turn()
         self._said = SendRequest(None)  # the last request
-        self._heard: tuple[object, State, Heard | None] = (None, State.IDLE, None)
+        self._answer: tuple[object, State] = (None, State.IDLE)  # the last one
+        self._heard: Heard | None = None  # what it says
+        self._verdict: Ending | None = None  # what its status means
         self._ready_by: float | None = None
         self._fact = InletFact()
         self._view = View(fact=self._fact)
@@ -213,10 +215,12 @@ class Session(ABC):
         return ()
 
     def _receive(self, message: object, now: float) -> Sequence[Action]:
-        if self._heard[0] is not message or self._heard[1] is not self.state:
-            heard = self._dialect.hear(self.state, message)
-            self._heard = (message, self.state, heard)
-        heard = self._heard[2]
+        if self._answer[0] is not message or self._answer[1] is not self.state:
+            self._answer = (message, self.state)
+            self._heard = self._dialect.hear(self.state, message)
+            habits = self._settings.habits
+            self._verdict = rules.judged(self._heard, self.state, habits)
+        heard = self._heard
         if heard is None:
             return self._lose(now, f"a wrong answer to {self.state.value}")
         if self.state is State.SETUP:
@@ -230,12 +234,9 @@ class Session(ABC):
 
     def _follow(self, heard: Heard, now: float) -> Sequence[Action]:
         """Take a good response of the station."""
-        if self.state in STOPPABLE:
-            status, habits = heard.said.status, self._settings.habits
-            ending = status and rules.verdict(status, self.state, habits)
-            ending = ending or self._wish
-            if ending:
-                return self._leave(ending, now)
+        ending = self._verdict or self._wish
+        if ending and self.state in STOPPABLE:
+            return self._leave(ending, now)
         return self._takes[self.state](heard, now)
 
     def _refused(self, code: str, now: float) -> Sequence[Action]:
