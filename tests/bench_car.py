@@ -20,8 +20,10 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 
+from pilothat.exi.codec import ExiError
 from pilothat.runtime import netwatch
 from pilothat.runtime.evshell import EvShell
 from pilothat.runtime.pipe import Tls, as_client
@@ -36,10 +38,11 @@ from pilothat.twin import carevents
 from pilothat.twin.car import Car
 from pilothat.twin.circuit import CarPilot
 from pilothat.twin.profile import CarProfile
-from pilothat.v2g.evcc.events import PilotSeen, SendRequest
+from pilothat.v2g.evcc.events import PilotSeen
 from pilothat.v2g.evcc.handshake import offers_of
 from pilothat.v2g.evcc.settings import Pace, Timers, Trust
-from pilothat.v2g.tp import HEADER
+from pilothat.v2g.messages import codec, iso2
+from pilothat.v2g.tp import HEADER, PayloadType, pack
 
 HASTY = Pace(change_s=0.15, repeat_s=0.02, loop_s=0.0)  # the supply takes its time
 PATIENT = Timers(message_s=10.0, current_demand_s=10.0, precharge_s=30.0)
@@ -51,6 +54,7 @@ START_A, DEAD_A, GIVE_UP_S = 50.0, 1.0, 2.0
 LOOP = "CurrentDemandReq"
 BURST_AFTER = 10  # answers, each asked for by the car itself
 IN_FLIGHT = (1, 8)
+VARIANTS = 16
 
 
 def hasty(*, is_blind: bool, is_secure: bool) -> CarProfile:
@@ -87,15 +91,14 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-class ToldCar(Car):
-    """Our car, which tells what it asks."""
-
-    asked = ""
-
-    def _perform_session(self, action: object, now: float) -> None:
-        if isinstance(action, SendRequest):
-            self.asked = type(getattr(action.message, "body", action.message)).__name__
-        super()._perform_session(action, now)
+def name_of(request: bytes) -> str:
+    """Return the name of a request on the wire."""
+    payload = request[HEADER.size :]
+    try:
+        message = codec("iso2").decode(payload)
+    except ExiError:
+        message = codec("app").decode(payload)
+    return type(getattr(message, "body", message)).__name__
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,21 @@ class Watch:
     outcomes: list[str] = field(default_factory=list)
 
 
+def varied(request: bytes) -> list[bytes]:
+    """Return a request of the loop with other currents, so that none is the last."""
+    message = codec("iso2").decode(request[HEADER.size :])
+    assert isinstance(message, iso2.V2gMessage)
+    body = message.body
+    assert isinstance(body, iso2.CurrentDemandReq)
+    wanted = body.ev_target_current
+    every = [
+        replace(body, ev_target_current=replace(wanted, value=wanted.value + more))
+        for more in range(VARIANTS)
+    ]
+    octets = [codec("iso2").encode(replace(message, body=one)) for one in every]
+    return [pack(PayloadType.EXI, one) for one in octets]
+
+
 class TimedShell(EvShell):
     """The shell of our car with a watch."""
 
@@ -146,7 +164,7 @@ class TimedShell(EvShell):
         self.wish, self.watch = wish, watch
         self._loops = 0
         self._asked_at = self._dialled_at = 0.0
-        self._request = b""
+        self._request, self._asked = b"", ""
         if wish.is_blind:
             self._loop.call_later(0.1, self._matched)
 
@@ -168,7 +186,8 @@ class TimedShell(EvShell):
         super()._do_connect(action)
 
     def _do_send(self, action: TcpSend) -> None:
-        self._request = action.data
+        if action.data != self._request:
+            self._request, self._asked = action.data, name_of(action.data)
         self._asked_at = time.perf_counter()
         super()._do_send(action)
 
@@ -176,8 +195,8 @@ class TimedShell(EvShell):
         now = time.perf_counter()
         if isinstance(event, TcpOpened) and event.is_secure:
             self.watch.handshakes_s.append(now - self._dialled_at)
-        if isinstance(event, TcpData) and isinstance(self.car, ToldCar):
-            asked = self.car.asked
+        if isinstance(event, TcpData):
+            asked = self._asked
             self.watch.answers_s[asked].append(now - self._asked_at)
             self._loops += asked == LOOP
             if asked == LOOP and self._loops == BURST_AFTER and self.wish.burst_s:
@@ -189,7 +208,7 @@ class TimedShell(EvShell):
     # --- a burst
 
     def _burst(self) -> None:
-        """Ask the same again and again on the bare socket, for a time."""
+        """Ask again and again on the bare socket, for a time."""
         (pipe,) = self._pipes.values()
         assert pipe._transport is not None
         opened = pipe._transport.get_extra_info("socket")
@@ -201,13 +220,14 @@ class TimedShell(EvShell):
             os.set_blocking(link.fileno(), False)
 
     def _ask_on(self, link: socket.socket, in_flight: int) -> None:
-        key, request, count = str(in_flight), self._request * in_flight, 0
+        key, count = str(in_flight), 0
+        requests = cycle([one * in_flight for one in varied(self._request)])
         spent_s = cpu_s(self.wish.station_pid)
         for _ in range(round(self.wish.burst_s / WINDOW_S)):
             self._tell_bench()
             began, asked = time.perf_counter(), 0
             while (took_s := time.perf_counter() - began) < WINDOW_S:
-                link.sendall(request)
+                link.sendall(next(requests))
                 _receive(link, in_flight)
                 asked += in_flight
             self.watch.rates[key].append(asked / took_s)
@@ -248,7 +268,7 @@ async def _session(
     interface = netwatch.find(options.interface)
     contract = contract_of(options.pki) if options.pki else None
     profile = hasty(is_blind=wish.is_blind, is_secure=tls is not None)
-    car = ToldCar(profile, interface.mac, os.urandom, contract=contract)
+    car = Car(profile, interface.mac, os.urandom, contract=contract)
     with contextlib.ExitStack() as stack:
         cable = None
         if options.bench:
@@ -259,6 +279,7 @@ async def _session(
             async with asyncio.timeout(SESSION_S):
                 await shell.run()
         except TimeoutError:
+            shell._over.set()
             watch.outcomes.append("given up")
             return
     watch.outcomes.append(f"{car.outcome.value if car.outcome else ''} {car.reason}")

@@ -109,6 +109,7 @@ def _burst(say: Say, lab: Lab, station: Process) -> None:
     pid = str(station.popen.pid)
     burst = ("--burst", str(BURST_S), "--pid", pid)
     told = _car(lab, "--bench", lab.bench, *burst)
+    assert told["opened_s"], f"{told['outcomes']}: {station.text}"
     rates, cpu_s = told["rates"], told["cpu_s"]
     assert isinstance(rates, dict)
     assert isinstance(cpu_s, dict)
