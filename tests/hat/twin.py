@@ -27,8 +27,8 @@ class Running:
     path: str
 
     def is_left(self) -> bool:
-        """Whether every client has gone."""
-        return self.twin.clients == 0
+        """Whether every client has gone, or is not listened to."""
+        return self.twin.clients == 0 or self.twin.is_out
 
     @property
     def port(self) -> int:

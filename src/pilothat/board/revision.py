@@ -159,6 +159,12 @@ class Temperature(PullUp):
 
     shorted_below: int
     open_above: int
+    too_hot_ohm: float
+
+    def is_good(self, code: float, top: int) -> bool:
+        """Tell whether a sensor is there, and not too hot."""
+        hot = self.code(self.too_hot_ohm, top)
+        return self.shorted_below <= code < min(hot, self.open_above)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

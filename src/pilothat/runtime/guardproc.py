@@ -7,6 +7,7 @@ makes the board safe and ends.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import logging
@@ -97,8 +98,14 @@ class GuardLoop:
             self._perform(self._guard.tick(now))
             self._board.heartbeat()
         except BoardError:
-            self._perform(self._guard.handle(BoardLost(), now))
+            self._give_up(now)
             raise
+
+    def _give_up(self, now: float) -> None:
+        """Tell main, and drive what still obeys; the board's watchdog does the rest."""
+        for action in self._guard.handle(BoardLost(), now):
+            with contextlib.suppress(BoardError):
+                self._perform((action,))
 
     def _take(self, lease: Lease, now: float) -> None:
         try:

@@ -123,7 +123,7 @@ class HatTwin:
         self.hat.advance(now)  # before the bench changes
         for value in self.port.serve(now):
             self._hear(value, now)
-        if not self._is_out:
+        if not self.is_out:
             self.daemon.advance(now)
             for one in ready:
                 self._attend(one)
@@ -131,19 +131,20 @@ class HatTwin:
         self._tell(now)
 
     @property
-    def _is_out(self) -> bool:
+    def is_out(self) -> bool:
+        """Whether the daemon does nothing at the moment."""
         return bool(self._faults & {DaemonFault.DEAD, DaemonFault.FROZEN})
 
     def _wait(self, limit_s: float) -> Sequence[object]:
         """Wait for sockets; a daemon that is out looks at the bench only."""
-        if self._is_out:
+        if self.is_out:
             select.select((self.port,), (), (), limit_s)
             return ()
         return [key.fileobj for key, _ in self._selector.select(limit_s)]
 
     def _wait_s(self) -> float:
         late = (client.late[0][0] for client in self._clients if client.late)
-        deadline = self.hat.deadline if self._is_out else self.daemon.deadline
+        deadline = self.hat.deadline if self.is_out else self.daemon.deadline
         due = earliest(deadline, *late)
         if due is None:
             return TURN_S

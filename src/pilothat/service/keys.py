@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pilothat.board.pigpiowire import PORT
+from pilothat.board.revision import DEFAULT, names
 from pilothat.frozen import dataclass
 from pilothat.slac.timing import EIM_PATIENCE_S
 from pilothat.v2g.quirks import Quirk
@@ -298,9 +300,26 @@ KEYS: Sequence[Key] = (
         "driver",
         str,
         "twin",
-        "the HAT that drives the pilot; twin is a simulated one",
-        choices=("twin",),
+        "the HAT that drives the pilot; twin is a simulated one, pigpio is on a Pi "
+        "Zero to 4 with pigpio's daemon",
+        choices=("twin", "pigpio"),
     ),
+    Key(
+        "board",
+        "revision",
+        str,
+        DEFAULT,
+        "revision of the HAT, with all its constants",
+        choices=tuple(names()),
+    ),
+    Key(
+        "board",
+        "pigpio_host",
+        str,
+        "127.0.0.1",
+        "where pigpio's daemon runs; a HAT is driven from its own Pi",
+    ),
+    Key("board", "pigpio_port", int, PORT, "port of pigpio's daemon", 1, 65535),
     Key(
         "board",
         "socket",

@@ -177,6 +177,9 @@ def _guard(settings: Settings) -> Iterator[GuardLink]:
         str(theirs.fileno()),
         settings.text("board.driver"),
         f"socket={settings.text('board.socket')}",
+        f"revision={settings.text('board.revision')}",
+        f"pigpio_host={settings.text('board.pigpio_host')}",
+        f"pigpio_port={settings.number('board.pigpio_port'):.0f}",
         f"ventilation={ventilation}",
         f"mains_v={ac.nominal_v if ac else ''}",
     ]

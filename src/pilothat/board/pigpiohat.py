@@ -1,0 +1,321 @@
+"""The HAT on a Pi Zero to 4, by pigpio's daemon (``PilotBackend``).
+
+The guard's hot path: every call is one batch on one connection. A daemon that dies,
+hangs, answers late or wrongly is a lost board; the guard then ends, and the board's
+watchdog opens whatever stays closed. Inside the daemon a dead-man script forces all
+outputs low when the heartbeat stops, for the case that only this program is gone.
+
+The daemon is ours alone: what an earlier life left in it is made safe and removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from statistics import median
+
+from pilothat.board.pigpioclient import (
+    REMEDY,
+    Batch,
+    Client,
+    Request,
+    words_of,
+)
+from pilothat.board.pigpiowire import PORT, Cmd, Err, Mode, Pull, words
+from pilothat.board.plausible import RailCheck, RawCheck
+from pilothat.board.revision import DEFAULT, Revision, revision
+from pilothat.errors import BoardError
+from pilothat.frozen import dataclass
+from pilothat.pilot.duty import STEADY_PCT, check_drivable
+from pilothat.pilot.levels import PilotSample
+from pilothat.ports import Interlocks
+
+log = logging.getLogger("pilothat.board")
+
+REPLY_S = 0.08  # our choice: a dead daemon must be noticed within 100 ms
+OLDEST = 78  # version of the daemon
+SCRIPTS = SPI_HANDLES = 32
+READINGS = 3  # of each hold; the middle one counts
+RAW_READINGS = 12  # with each sample
+DEAD_MAN_S = 0.5
+DEAD_MAN_TICK_S = 0.02
+MILLION = 1_000_000  # full duty
+# p0 heartbeats, p1 ticks without one, p2 pilot, p3 and p4 contactor and enable line.
+DEAD_MAN = (
+    "ld v0 0 ld v1 0 tag 1 mils 20 lda p0 cmp v0 jnz 2 inr v1 lda v1 cmp p1 jm 1 "
+    "hp p2 {hz} 0 w p3 0 w p4 0 jmp 1 tag 2 sta v0 ld v1 0 jmp 1"
+)
+_PROCP_PINS = slice(12, 24)  # of a script's status: its parameters 2 to 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sample reads, and where in the answers what is.
+
+    Samples come in step with the PWM; so two plans take turns with raw readings at
+    different moments.
+    """
+
+    rail: int
+    batch: Batch
+    holds: slice
+    raws: slice
+
+
+class PigpioHat:
+    """The board's pins, driven through the daemon."""
+
+    def __init__(self, client: Client, board: Revision) -> None:
+        self._client = client
+        self._board = board
+        self._duty_pct = 0.0
+        self._beats = 0
+        self._is_closed = False
+        pins = board.pins
+        self._rails = _rail_checks(board)
+        self._raw = RawCheck(board)
+        self._safe = Batch(
+            _write(pins.k2_req, 0), _write(pins.k1_req, 0), self._pulse(0.0)
+        )
+        self._look = Batch(Request(Cmd.BR1))
+        try:
+            self._check_daemon()
+            self._start_safe()
+            self._spi = self._open_adc()
+            self._script = self._start_dead_man()
+        except BoardError:
+            client.close()
+            raise
+        high, low = self._rails
+        plans = self._plan(high, is_raw_first=False), self._plan(low, is_raw_first=True)
+        self._plans = cycle(plans)
+        self._chain = Batch(
+            Request(Cmd.BR1),
+            self._read(board.channels.temperature_plus),
+            self._read(board.channels.temperature_minus),
+        )
+        self._do(Batch(_write(pins.cp_en, 1)))
+
+    # --- PilotBackend
+
+    def set_pwm(self, duty_pct: float) -> None:
+        """Drive 1 kHz with this duty; 100 is steady +12 V, 0 steady -12 V."""
+        check_drivable(duty_pct)
+        self._do(Batch(self._pulse(duty_pct)))
+        self._duty_pct = duty_pct
+
+    def sample(self) -> PilotSample:
+        """Return the newest sample. Raises BoardError for one that cannot be true."""
+        plan = next(self._plans)
+        codes = [_code(answer) for answer in self._do(plan.batch)]
+        holds = codes[plan.holds]
+        high_v = self._board.cp_v(median(holds[::2]))
+        low_v = self._board.cp_v(median(holds[1::2]))
+        if self._duty_pct <= 0:
+            sample = PilotSample(low_v, None)
+        elif self._duty_pct >= STEADY_PCT:
+            sample = PilotSample(high_v, None)
+        else:
+            sample = PilotSample(high_v, low_v)
+        self._judge_rail(plan.rail, codes[-1])
+        self._believe(self._raw.take(sample, codes[plan.raws]))
+        return sample
+
+    def set_contactor(self, *, closed: bool) -> None:
+        """Drive the output contactor."""
+        self._do(Batch(_write(self._board.pins.k1_req, int(closed))))
+
+    def enable_supply(self, *, on: bool) -> None:
+        """Drive the hardware enable line of the supply."""
+        self._do(Batch(_write(self._board.pins.k2_req, int(on))))
+
+    def contactor_is_closed(self) -> bool:
+        """Return what the mirror contact says; a broken wire says closed."""
+        (levels,) = words_of(self._do(self._look))
+        return not levels >> self._board.pins.k1_fb_n & 1
+
+    def interlocks(self) -> Interlocks:
+        """Return the inputs of the safety chain; a broken wire is not good."""
+        answers = self._do(self._chain)
+        levels, pins, board = words_of(answers[:1])[0], self._board.pins, self._board
+        return Interlocks(
+            is_estop_released=bool(levels >> pins.estop_n & 1),
+            is_rcm_good=bool(levels >> pins.fault_n & 1),
+            is_temperature_good=all(
+                board.temperature.is_good(_code(answer), board.adc.top)
+                for answer in answers[1:]
+            ),
+        )
+
+    def heartbeat(self) -> None:
+        """Give the watchdog its edge, and the dead-man script its number."""
+        self._beats = (self._beats + 1) & 0x7FFF_FFFF
+        self._do(
+            Batch(
+                _write(self._board.pins.wd_hb, self._beats & 1),
+                Request(Cmd.PROCU, self._script, extension=words(self._beats)),
+            )
+        )
+
+    def close(self) -> None:
+        """Make safe and let go; a lost daemon is tried once more, anew."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            self._do(self._safe)
+            self._client.ask(Cmd.PROCD, self._script)
+            self._client.ask(Cmd.SPIC, self._spi)
+        except BoardError as lost:
+            log.critical("closing a lost board error=%s", lost)
+            self._close_anew()
+        finally:
+            self._client.close()
+
+    def _close_anew(self) -> None:
+        try:
+            with contextlib.closing(self._client.again()) as client:
+                client.exchange(self._safe, REPLY_S)
+        except BoardError as error:
+            log.critical("left to the watchdog error=%s", error)
+
+    # --- how it begins
+
+    def _check_daemon(self) -> None:
+        version, hardware = self._client.ask(Cmd.PIGPV)[0], self._client.ask(Cmd.HWVER)
+        log.info("daemon version=%d hardware=%x", version, hardware[0])
+        if version < OLDEST:
+            raise BoardError(
+                f"version {version} of the daemon, {OLDEST} is needed",
+                where="pigpiod",
+                remedy=REMEDY,
+            )
+        if hardware[0] == 0:
+            raise BoardError("not a Raspberry Pi", where="pigpiod", remedy=REMEDY)
+
+    def _start_safe(self) -> None:
+        """Look at what is there, then make it safe before anything else.
+
+        ``write`` sets the level before it makes the pin an output, so nothing glitches.
+        """
+        pins = self._board.pins
+        levels, *modes = words_of(
+            self._do(
+                Batch(
+                    Request(Cmd.BR1),
+                    *(Request(Cmd.MODEG, pin) for pin in (pins.k1_req, pins.k2_req)),
+                )
+            )
+        )
+        if Mode.OUTPUT in modes and levels & (1 << pins.k1_req | 1 << pins.k2_req):
+            log.warning("an earlier program left the outputs on levels=%08x", levels)
+        lows = (pins.cp_en, pins.wd_hb, pins.led_green, pins.led_red)
+        inputs = (pins.estop_n, pins.fault_n, pins.k1_fb_n, pins.k2_fb_n)
+        self._do(self._safe)
+        self._do(
+            Batch(
+                *(_write(pin, 0) for pin in lows),
+                *(Request(Cmd.MODES, pin, Mode.INPUT) for pin in inputs),
+                *(Request(Cmd.PUD, pin, Pull.DOWN) for pin in inputs),
+            )
+        )
+
+    def _open_adc(self) -> int:
+        adc = self._board.adc
+        wanted = Cmd.SPIO, adc.pigpio_channel, adc.baud, words(adc.pigpio_flags)
+        handle, _ = self._client.ask(*wanted)
+        if handle == Err.NO_HANDLE:  # of programs that were killed
+            for number in range(SPI_HANDLES):
+                self._client.ask(Cmd.SPIC, number)
+            handle, _ = self._client.ask(*wanted)
+        if handle < 0:
+            raise BoardError(f"cannot open the ADC ({handle})", where="pigpiod")
+        return handle
+
+    def _start_dead_man(self) -> int:
+        """Store and start the script; those of earlier lives would fight us."""
+        pins = self._board.pins
+        ours = (pins.cp_pwm, pins.k1_req, pins.k2_req)
+        for number in range(SCRIPTS):
+            _, told = self._client.ask(Cmd.PROCP, number)
+            if told[_PROCP_PINS] == words(*ours):
+                self._client.ask(Cmd.PROCD, number)
+        text = DEAD_MAN.format(hz=self._board.pwm.frequency_hz).encode()
+        number, _ = self._client.ask(Cmd.PROC, extension=text)
+        ticks = round(DEAD_MAN_S / DEAD_MAN_TICK_S)
+        started = number
+        if number >= 0:
+            parameters = words(0, ticks, *ours)
+            started, _ = self._client.ask(Cmd.PROCR, number, extension=parameters)
+        if started < 0:
+            raise BoardError(f"cannot start a script ({started})", where="pigpiod")
+        return number
+
+    # --- small things
+
+    def _do(self, batch: Batch) -> Sequence[bytes]:
+        return self._client.exchange(batch, REPLY_S)
+
+    def _pulse(self, duty_pct: float) -> Request:
+        board = self._board
+        duty = words(round(duty_pct / 100 * MILLION))
+        return Request(Cmd.HP, board.pins.cp_pwm, board.pwm.frequency_hz, duty)
+
+    def _plan(self, rail: int, *, is_raw_first: bool) -> Plan:
+        channels = self._board.channels
+        holds = (channels.cp_high, channels.cp_low) * READINGS
+        raws = (channels.cp_raw,) * RAW_READINGS
+        order = (*raws, *holds, rail) if is_raw_first else (*holds, *raws, rail)
+        batch = Batch(*(self._read(channel) for channel in order))
+        if is_raw_first:
+            return Plan(rail, batch, slice(RAW_READINGS, -1), slice(RAW_READINGS))
+        return Plan(rail, batch, slice(2 * READINGS), slice(2 * READINGS, -1))
+
+    def _read(self, channel: int) -> Request:
+        frame = bytes((0x06 | channel >> 2, (channel & 3) << 6, 0))
+        return Request(Cmd.SPIX, self._spi, extension=frame, data_bytes=len(frame))
+
+    def _judge_rail(self, channel: int, code: int) -> None:
+        board = self._board
+        is_high = channel == board.channels.rail_high
+        volts = board.rail_v(code) if is_high else board.cp_v(code)
+        self._believe(self._rails[channel].take(volts))
+
+    def _believe(self, complaint: str) -> None:
+        if complaint:
+            raise BoardError(
+                complaint,
+                where="HAT",
+                remedy="Check the board's supply and the ADC; pilothat selftest tells",
+            )
+
+
+def _rail_checks(board: Revision) -> Mapping[int, RailCheck]:
+    driver, tolerance = board.driver, board.limits.rail_tolerance
+    return {
+        board.channels.rail_high: RailCheck("+12 V", driver.rail_high_v, tolerance),
+        board.channels.rail_low: RailCheck("-12 V", driver.rail_low_v, tolerance),
+    }
+
+
+def _write(pin: int, level: int) -> Request:
+    return Request(Cmd.WRITE, pin, level)
+
+
+def _code(answer: bytes) -> int:
+    return (answer[1] & 0x0F) << 8 | answer[2]
+
+
+def open_board(options: Mapping[str, str]) -> PigpioHat:
+    """Open the board.
+
+    Options: ``pigpio_host`` and ``pigpio_port`` are the daemon's address, ``revision``
+    is the board's.
+    """
+    client = Client(
+        options.get("pigpio_host", "127.0.0.1"),
+        int(options.get("pigpio_port", PORT)),
+    )
+    return PigpioHat(client, revision(options.get("revision", DEFAULT)))
