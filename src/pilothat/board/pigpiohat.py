@@ -149,6 +149,11 @@ class PigpioHat:
             ),
         )
 
+    def codes(self, channel: int, count: int = 1) -> Sequence[int]:
+        """Return so many conversions of a channel, one right after the other."""
+        answers = self._do(Batch(*(self._read(channel),) * count))
+        return [_code(answer) for answer in answers]
+
     def heartbeat(self) -> None:
         """Give the watchdog its edge, and the dead-man script its number."""
         self._beats = (self._beats + 1) & 0x7FFF_FFFF
