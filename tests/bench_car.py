@@ -53,8 +53,11 @@ ANY_V = 1000.0
 START_A, DEAD_A, GIVE_UP_S = 50.0, 1.0, 2.0
 LOOP = "CurrentDemandReq"
 BURST_AFTER = 10  # answers, each asked for by the car itself
-IN_FLIGHT = (1, 8)
-VARIANTS = 16
+WAYS = {  # to ask: how many requests are in flight, and of how many kinds
+    "one after the other": (1, 1),
+    "each with another current": (1, 16),
+    "8 in flight": (8, 1),
+}
 
 
 def hasty(*, is_blind: bool, is_secure: bool) -> CarProfile:
@@ -123,7 +126,7 @@ class Wish:
 class Watch:
     """What was measured. In seconds, by the name of the request.
 
-    rates: messages a second in each half second, by the number of requests in flight
+    rates: messages a second in each half second, by the way of asking
     cpu_s: of the station, a message of those
     opened_s: from S2 open to no current, while it was asked on
     """
@@ -138,8 +141,8 @@ class Watch:
     outcomes: list[str] = field(default_factory=list)
 
 
-def varied(request: bytes) -> list[bytes]:
-    """Return a request of the loop with other currents, so that none is the last."""
+def varied(request: bytes, kinds: int) -> list[bytes]:
+    """Return a request of the loop with so many currents."""
     message = codec("iso2").decode(request[HEADER.size :])
     assert isinstance(message, iso2.V2gMessage)
     body = message.body
@@ -147,7 +150,7 @@ def varied(request: bytes) -> list[bytes]:
     wanted = body.ev_target_current
     every = [
         replace(body, ev_target_current=replace(wanted, value=wanted.value + more))
-        for more in range(VARIANTS)
+        for more in range(kinds)
     ]
     octets = [codec("iso2").encode(replace(message, body=one)) for one in every]
     return [pack(PayloadType.EXI, one) for one in octets]
@@ -214,25 +217,25 @@ class TimedShell(EvShell):
         opened = pipe._transport.get_extra_info("socket")
         with socket.socket(fileno=os.dup(opened.fileno())) as link:
             os.set_blocking(link.fileno(), True)
-            for in_flight in IN_FLIGHT:
-                self._ask_on(link, in_flight)
+            for name in WAYS:
+                self._ask_on(link, name)
             self._open_s2(link)
             os.set_blocking(link.fileno(), False)
 
-    def _ask_on(self, link: socket.socket, in_flight: int) -> None:
-        key, count = str(in_flight), 0
-        requests = cycle([one * in_flight for one in varied(self._request)])
+    def _ask_on(self, link: socket.socket, name: str) -> None:
+        in_flight, kinds = WAYS[name]
+        requests, count = cycle(varied(self._request, kinds)), 0
         spent_s = cpu_s(self.wish.station_pid)
         for _ in range(round(self.wish.burst_s / WINDOW_S)):
             self._tell_bench()
             began, asked = time.perf_counter(), 0
             while (took_s := time.perf_counter() - began) < WINDOW_S:
-                link.sendall(next(requests))
+                link.sendall(next(requests) * in_flight)
                 _receive(link, in_flight)
                 asked += in_flight
-            self.watch.rates[key].append(asked / took_s)
+            self.watch.rates[name].append(asked / took_s)
             count += asked
-        self.watch.cpu_s[key] = (cpu_s(self.wish.station_pid) - spent_s) / count
+        self.watch.cpu_s[name] = (cpu_s(self.wish.station_pid) - spent_s) / count
 
     def _open_s2(self, link: socket.socket) -> None:
         """Open S2 under current, and ask on until there is none."""

@@ -113,9 +113,8 @@ def _burst(say: Say, lab: Lab, station: Process) -> None:
     rates, cpu_s = told["rates"], told["cpu_s"]
     assert isinstance(rates, dict)
     assert isinstance(cpu_s, dict)
-    for in_flight, windows in rates.items():
-        how = "one after the other" if in_flight == "1" else f"{in_flight} in flight"
-        share = f"{cpu_s[in_flight] * 1e6:.0f} us CPU each"
+    for how, windows in rates.items():
+        share = f"{cpu_s[how] * 1e6:.0f} us CPU each"
         figure = f"{statistics.median(windows):.0f}/s, {share}"
         say(f"current demand, {how}", figure, ">= 5000/s")
     opened = told["opened_s"]
