@@ -26,7 +26,10 @@ from pilothat.runtime.twinbench import CableEnd
 from pilothat.twin.bench import CarElectrics
 from pilothat.twin.circuit import CarPilot
 
-pytestmark = pytest.mark.net
+pytestmark = [
+    pytest.mark.net,
+    pytest.mark.xdist_group("foreign"),  # each has a Java machine: one at a time
+]
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = ROOT / ".foreign" / "bin" / "python"
