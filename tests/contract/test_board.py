@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from tests.hat.twin import running, until
+from tests.hat.twin import PATIENT_S, running, until
 
 from pilothat.errors import BoardError
 from pilothat.pilot.levels import PilotLevel, classify
@@ -79,7 +79,7 @@ def twin_board(folder: Path) -> Iterator[Subject]:
 @contextlib.contextmanager
 def pigpio_board(folder: Path) -> Iterator[Subject]:
     with running(folder) as twin:
-        options = {"pigpio_port": str(twin.port)}
+        options = {"pigpio_port": str(twin.port), "reply_s": str(PATIENT_S)}
         board = open_board("pigpio", options)
         board.heartbeat()
         board.heartbeat()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.hat.twin import Running, running
+from tests.hat.twin import PATIENT_S, Running, running
 
 from pilothat.board.pigpioclient import Client
 from pilothat.board.pigpiohat import PigpioHat
@@ -31,13 +31,13 @@ def hat(tmp_path: Path) -> Iterator[Running]:
 
 
 def report(hat: Running, *, with_contactor: bool = False) -> list[Row]:
-    with contextlib.closing(PigpioHat(Client(port=hat.port), REV)) as board:
+    with contextlib.closing(PigpioHat(Client(port=hat.port), REV, PATIENT_S)) as board:
         return list(rows(Probe(board, REV), with_contactor=with_contactor))
 
 
 def named(hat: Running, name: str) -> Row:
     """Return a row, and measure no further."""
-    with contextlib.closing(PigpioHat(Client(port=hat.port), REV)) as board:
+    with contextlib.closing(PigpioHat(Client(port=hat.port), REV, PATIENT_S)) as board:
         return next(row for row in rows(Probe(board, REV)) if row.name == name)
 
 

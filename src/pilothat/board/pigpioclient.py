@@ -8,7 +8,7 @@ comes later could be taken for an answer to something else. It is never used aga
 from __future__ import annotations
 
 import socket
-import time
+import struct
 from collections.abc import Sequence
 
 from pilothat.board.pigpiowire import (
@@ -24,7 +24,6 @@ from pilothat.errors import BoardError
 from pilothat.frozen import dataclass
 
 CONNECT_S = 1.0
-_CHUNK = 4096
 _ECHO_BYTES = 12
 REMEDY = (
     "Look at the daemon: systemctl status pigpiod. It does not run on a Pi 5 and is "
@@ -36,14 +35,15 @@ REMEDY = (
 class Request:
     """One command.
 
-    data_bytes: what must follow the answer; None is whatever the result says
+    result: what it must answer, the count of its data if it brings some; None for a
+            reading of 32 bits, which may be anything
     """
 
     command: Cmd
     p1: int = 0
     p2: int = 0
     extension: bytes = b""
-    data_bytes: int | None = None
+    result: int | None = 0
 
 
 class Batch:
@@ -54,9 +54,21 @@ class Batch:
         self.sent = b"".join(
             request(one.command, one.p1, one.p2, one.extension) for one in requests
         )
-        self.echoes = [
-            HEAD.pack(one.command, one.p1, one.p2, 0)[:_ECHO_BYTES] for one in requests
-        ]
+        self.heads = tuple(_head(one) for one in requests)
+        self.layout = struct.Struct("<" + "".join(_layout(one) for one in requests))
+
+
+def _head(one: Request) -> bytes:
+    """Return what is known of an answer beforehand."""
+    head = HEAD.pack(one.command, one.p1, one.p2, one.result or 0)
+    return head[:_ECHO_BYTES] if one.result is None else head
+
+
+def _layout(one: Request) -> str:
+    """Return how an answer is cut: what is known, and what is to be learnt."""
+    if one.result is None:
+        return "12s4s"
+    return f"16s{one.result if one.command in CARRIES_DATA else 0}s"
 
 
 class Client:
@@ -71,38 +83,41 @@ class Client:
             raise BoardError(
                 f"no daemon answers ({error})", where=self._where, remedy=REMEDY
             ) from error
+        self._socket.settimeout(None)  # the kernel keeps the limit, in fewer calls
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._limit_s = 0.0
         self._why_lost = ""
-        self._received = bytearray()
-        self._deadline = 0.0
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the connection is no more."""
-        return bool(self._why_lost)
+    def exchange(self, batch: Batch, limit_s: float) -> Sequence[bytes]:
+        """Send a batch; return the data of each answer, or the four bytes it read.
 
-    def exchange(self, batch: Batch, limit_s: float) -> list[bytes]:
-        """Send a batch; return the data of each answer, its result where it has none.
-
-        A result is four bytes. Raises BoardError when anything is not as it must be.
+        Raises BoardError when anything is not as it must be.
         """
-        answers = []
-        for one, (result, data) in zip(
-            batch.requests, self._answers(batch, limit_s), strict=True
-        ):
-            if result < 0 and one.command not in _UNSIGNED:
-                raise self._lost(f"{one.command.name} was answered by {_name(result)}")
-            if one.data_bytes is not None and len(data) != one.data_bytes:
-                raise self._lost(f"{one.command.name} brought {len(data)} bytes")
-            answers.append(data or result.to_bytes(4, "little", signed=True))
-        return answers
+        self._send(batch, limit_s)
+        received = self._receive(batch.layout.size)
+        if len(received) == batch.layout.size:
+            values = batch.layout.unpack(received)
+            if values[::2] == batch.heads:
+                return values[1::2]
+        raise self._lost(_complaint(batch, received) or self._too_late)
 
     def ask(
         self, command: Cmd, p1: int = 0, p2: int = 0, extension: bytes = b""
     ) -> tuple[int, bytes]:
         """Return result and data of one command; it may be an error."""
-        batch = Batch(Request(command, p1, p2, extension))
-        return self._answers(batch, CONNECT_S)[0]
+        batch = Batch(Request(command, p1, p2, extension, None))
+        self._send(batch, CONNECT_S)
+        received = self._receive(RESULT.size)
+        if len(received) < RESULT.size:
+            raise self._lost(self._too_late)
+        if complaint := _complaint(batch, received):
+            raise self._lost(complaint)
+        result = _result(received, 0)
+        count = max(result, 0) if command in CARRIES_DATA else 0
+        data = self._receive(count) if count else b""
+        if len(data) < count:
+            raise self._lost(self._too_late)
+        return result, data
 
     def again(self) -> Client:
         """Return a new connection to the same daemon. Raises BoardError."""
@@ -113,51 +128,36 @@ class Client:
         self._why_lost = self._why_lost or "closed"
         self._socket.close()
 
-    def _answers(self, batch: Batch, limit_s: float) -> list[tuple[int, bytes]]:
-        if self.is_lost:
+    def _send(self, batch: Batch, limit_s: float) -> None:
+        if self._why_lost:
             raise self._lost(self._why_lost)
-        self._deadline = time.monotonic() + limit_s
         try:
-            self._socket.settimeout(limit_s)
+            if limit_s != self._limit_s:
+                self._limit(limit_s)
             self._socket.sendall(batch.sent)
-            return self._take(batch)
         except OSError as error:
-            what = "late" if isinstance(error, TimeoutError) else str(error)
-            raise self._lost(f"no answer within {limit_s * 1e3:.0f} ms ({what})") from (
-                error
-            )
+            raise self._lost(f"the daemon has gone ({error})") from error
 
-    def _take(self, batch: Batch) -> list[tuple[int, bytes]]:
-        answers, place, received = [], 0, self._received
-        for one, echo in zip(batch.requests, batch.echoes, strict=True):
-            end = place + RESULT.size
-            if len(received) < end:
-                self._fill(end)
-            if not received.startswith(echo, place):
-                raise self._lost(f"{one.command.name} got the answer of another")
-            result = RESULT.unpack_from(received, place)[3]
-            place = end
-            if one.command in CARRIES_DATA and result > 0:
-                place += result
-                if len(received) < place:
-                    self._fill(place)
-            answers.append((result, bytes(received[end:place])))
-        del received[:place]
-        if received:
-            raise self._lost("answers that nobody asked for")
-        return answers
+    def _receive(self, count: int) -> bytes:
+        """Return so many bytes, or fewer: the limit is over, or the daemon is gone."""
+        try:
+            return self._socket.recv(count, socket.MSG_WAITALL)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise self._lost(f"the daemon has gone ({error})") from error
 
-    def _fill(self, count: int) -> None:
-        """Receive until so many bytes are there. Raises OSError."""
-        while len(self._received) < count:
-            left_s = self._deadline - time.monotonic()
-            if left_s <= 0:
-                raise TimeoutError
-            self._socket.settimeout(left_s)
-            chunk = self._socket.recv(_CHUNK)
-            if not chunk:
-                raise ConnectionResetError("the daemon has gone")
-            self._received += chunk
+    @property
+    def _too_late(self) -> str:
+        return f"no answer within {self._limit_s * 1e3:.0f} ms, or none any more"
+
+    def _limit(self, limit_s: float) -> None:
+        """Let the kernel end what takes longer."""
+        self._limit_s = limit_s
+        seconds, part = divmod(limit_s, 1.0)
+        value = struct.pack("@ll", int(seconds), round(part * 1e6))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, value)
 
     def _lost(self, why: str) -> BoardError:
         """End the connection; return the error to raise."""
@@ -166,7 +166,23 @@ class Client:
         return BoardError(f"HAT lost: {why}", where=self._where, remedy=REMEDY)
 
 
-_UNSIGNED = frozenset({Cmd.BR1, Cmd.TICK, Cmd.HWVER})
+def _complaint(batch: Batch, received: bytes) -> str:
+    """Return what is wrong with the answers so far, or nothing."""
+    place = 0
+    for one, head in zip(batch.requests, batch.heads, strict=True):
+        if len(received) < place + RESULT.size:
+            return ""
+        if not received.startswith(head[:_ECHO_BYTES], place):
+            return f"{one.command.name} got the answer of another"
+        result = _result(received, place)
+        if one.result is not None and result != one.result:
+            return f"{one.command.name} was answered by {_name(result)}"
+        place += RESULT.size + (result if one.command in CARRIES_DATA else 0)
+    return ""
+
+
+def _result(received: bytes, place: int) -> int:
+    return int(RESULT.unpack_from(received, place)[3])
 
 
 def _name(result: int) -> str:

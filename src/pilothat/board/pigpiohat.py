@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from math import inf
 from statistics import median
 
 from pilothat.board.pigpioclient import (
@@ -34,19 +36,22 @@ from pilothat.ports import Interlocks
 
 log = logging.getLogger("pilothat.board")
 
+FRESH_S = 0.002  # what a sample has seen besides CP holds for the rest of its turn
 REPLY_S = 0.08  # our choice: a dead daemon must be noticed within 100 ms
 OLDEST = 78  # version of the daemon
 SCRIPTS = SPI_HANDLES = 32
 READINGS = 3  # of each hold; the middle one counts
-RAW_READINGS = 12  # with each sample
+RAW_READINGS = 16  # with each sample; two plans see the whole of a period
 DEAD_MAN_S = 0.5
 DEAD_MAN_TICK_S = 0.02
+BEATS = 64  # even, so that each is an edge; more than the script can miss in a tick
 MILLION = 1_000_000  # full duty
 # p0 heartbeats, p1 ticks without one, p2 pilot, p3 and p4 contactor and enable line.
 DEAD_MAN = (
     "ld v0 0 ld v1 0 tag 1 mils 20 lda p0 cmp v0 jnz 2 inr v1 lda v1 cmp p1 jm 1 "
     "hp p2 {hz} 0 w p3 0 w p4 0 jmp 1 tag 2 sta v0 ld v1 0 jmp 1"
 )
+_AROUND = 3  # answers of a batch that tell levels and temperatures
 _PROCP_PINS = slice(12, 24)  # of a script's status: its parameters 2 to 4
 
 
@@ -54,8 +59,8 @@ _PROCP_PINS = slice(12, 24)  # of a script's status: its parameters 2 to 4
 class Plan:
     """What a sample reads, and where in the answers what is.
 
-    Samples come in step with the PWM; so two plans take turns with raw readings at
-    different moments.
+    Samples come in step with the PWM, so chance does not help: two plans take turns,
+    with raw readings at different moments, that together see a whole period.
     """
 
     rail: int
@@ -67,11 +72,13 @@ class Plan:
 class PigpioHat:
     """The board's pins, driven through the daemon."""
 
-    def __init__(self, client: Client, board: Revision) -> None:
+    def __init__(
+        self, client: Client, board: Revision, reply_s: float = REPLY_S
+    ) -> None:
         self._client = client
+        self._reply_s = reply_s
         self._board = board
         self._duty_pct = 0.0
-        self._beats = 0
         self._is_closed = False
         pins = board.pins
         self._rails = _rail_checks(board)
@@ -79,7 +86,11 @@ class PigpioHat:
         self._safe = Batch(
             _write(pins.k2_req, 0), _write(pins.k1_req, 0), self._pulse(0.0)
         )
-        self._look = Batch(Request(Cmd.BR1))
+        self._around: tuple[int, Sequence[int]] = (
+            0,
+            (),
+        )  # levels of all pins, codes of the temperatures
+        self._around_at = -inf
         try:
             self._check_daemon()
             self._start_safe()
@@ -88,14 +99,11 @@ class PigpioHat:
         except BoardError:
             client.close()
             raise
+        self._chain = self._surroundings()
         high, low = self._rails
         plans = self._plan(high, is_raw_first=False), self._plan(low, is_raw_first=True)
         self._plans = cycle(plans)
-        self._chain = Batch(
-            Request(Cmd.BR1),
-            self._read(board.channels.temperature_plus),
-            self._read(board.channels.temperature_minus),
-        )
+        self._beats = cycle([self._beat(number) for number in range(BEATS)])
         self._do(Batch(_write(pins.cp_en, 1)))
 
     # --- PilotBackend
@@ -109,7 +117,9 @@ class PigpioHat:
     def sample(self) -> PilotSample:
         """Return the newest sample. Raises BoardError for one that cannot be true."""
         plan = next(self._plans)
-        codes = [_code(answer) for answer in self._do(plan.batch)]
+        answers = self._do(plan.batch)
+        self._see(answers[-_AROUND:])
+        codes = [_code(answer) for answer in answers[:-_AROUND]]
         holds = codes[plan.holds]
         high_v = self._board.cp_v(median(holds[::2]))
         low_v = self._board.cp_v(median(holds[1::2]))
@@ -126,27 +136,30 @@ class PigpioHat:
     def set_contactor(self, *, closed: bool) -> None:
         """Drive the output contactor."""
         self._do(Batch(_write(self._board.pins.k1_req, int(closed))))
+        self._around_at = -inf
 
     def enable_supply(self, *, on: bool) -> None:
         """Drive the hardware enable line of the supply."""
         self._do(Batch(_write(self._board.pins.k2_req, int(on))))
+        self._around_at = -inf
 
     def contactor_is_closed(self) -> bool:
         """Return what the mirror contact says; a broken wire says closed."""
-        (levels,) = words_of(self._do(self._look))
+        levels, _ = self._look_around()
         return not levels >> self._board.pins.k1_fb_n & 1
 
     def interlocks(self) -> Interlocks:
         """Return the inputs of the safety chain; a broken wire is not good."""
-        answers = self._do(self._chain)
-        levels, pins, board = words_of(answers[:1])[0], self._board.pins, self._board
+        levels, codes = self._look_around()
+        pins, sensor, top = (
+            self._board.pins,
+            self._board.temperature,
+            self._board.adc.top,
+        )
         return Interlocks(
             is_estop_released=bool(levels >> pins.estop_n & 1),
             is_rcm_good=bool(levels >> pins.fault_n & 1),
-            is_temperature_good=all(
-                board.temperature.is_good(_code(answer), board.adc.top)
-                for answer in answers[1:]
-            ),
+            is_temperature_good=all(sensor.is_good(code, top) for code in codes),
         )
 
     def codes(self, channel: int, count: int = 1) -> Sequence[int]:
@@ -156,13 +169,7 @@ class PigpioHat:
 
     def heartbeat(self) -> None:
         """Give the watchdog its edge, and the dead-man script its number."""
-        self._beats = (self._beats + 1) & 0x7FFF_FFFF
-        self._do(
-            Batch(
-                _write(self._board.pins.wd_hb, self._beats & 1),
-                Request(Cmd.PROCU, self._script, extension=words(self._beats)),
-            )
-        )
+        self._do(next(self._beats))
 
     def close(self) -> None:
         """Make safe and let go; a lost daemon is tried once more, anew."""
@@ -182,7 +189,7 @@ class PigpioHat:
     def _close_anew(self) -> None:
         try:
             with contextlib.closing(self._client.again()) as client:
-                client.exchange(self._safe, REPLY_S)
+                client.exchange(self._safe, self._reply_s)
         except BoardError as error:
             log.critical("left to the watchdog error=%s", error)
 
@@ -209,8 +216,11 @@ class PigpioHat:
         levels, *modes = words_of(
             self._do(
                 Batch(
-                    Request(Cmd.BR1),
-                    *(Request(Cmd.MODEG, pin) for pin in (pins.k1_req, pins.k2_req)),
+                    _LEVELS,
+                    *(
+                        Request(Cmd.MODEG, pin, result=None)
+                        for pin in (pins.k1_req, pins.k2_req)
+                    ),
                 )
             )
         )
@@ -261,7 +271,7 @@ class PigpioHat:
     # --- small things
 
     def _do(self, batch: Batch) -> Sequence[bytes]:
-        return self._client.exchange(batch, REPLY_S)
+        return self._client.exchange(batch, self._reply_s)
 
     def _pulse(self, duty_pct: float) -> Request:
         board = self._board
@@ -273,14 +283,38 @@ class PigpioHat:
         holds = (channels.cp_high, channels.cp_low) * READINGS
         raws = (channels.cp_raw,) * RAW_READINGS
         order = (*raws, *holds, rail) if is_raw_first else (*holds, *raws, rail)
-        batch = Batch(*(self._read(channel) for channel in order))
+        readings = (self._read(channel) for channel in order)
+        batch = Batch(*readings, *self._chain.requests)
         if is_raw_first:
             return Plan(rail, batch, slice(RAW_READINGS, -1), slice(RAW_READINGS))
         return Plan(rail, batch, slice(2 * READINGS), slice(2 * READINGS, -1))
 
+    def _surroundings(self) -> Batch:
+        channels = self._board.channels
+        sensors = channels.temperature_plus, channels.temperature_minus
+        return Batch(_LEVELS, *(self._read(channel) for channel in sensors))
+
+    def _look_around(self) -> tuple[int, Sequence[int]]:
+        """Return levels and temperatures, the sample's while they are fresh."""
+        if time.monotonic() - self._around_at > FRESH_S:
+            self._see(self._do(self._chain))
+        return self._around
+
+    def _see(self, answers: Sequence[bytes]) -> None:
+        levels, *temperatures = answers
+        codes = [_code(answer) for answer in temperatures]
+        self._around = int.from_bytes(levels, "little"), codes
+        self._around_at = time.monotonic()
+
+    def _beat(self, number: int) -> Batch:
+        return Batch(
+            _write(self._board.pins.wd_hb, number & 1),
+            Request(Cmd.PROCU, self._script, extension=words(number)),
+        )
+
     def _read(self, channel: int) -> Request:
         frame = bytes((0x06 | channel >> 2, (channel & 3) << 6, 0))
-        return Request(Cmd.SPIX, self._spi, extension=frame, data_bytes=len(frame))
+        return Request(Cmd.SPIX, self._spi, 0, frame, len(frame))
 
     def _judge_rail(self, channel: int, code: int) -> None:
         board = self._board
@@ -305,6 +339,9 @@ def _rail_checks(board: Revision) -> Mapping[int, RailCheck]:
     }
 
 
+_LEVELS = Request(Cmd.BR1, result=None)
+
+
 def _write(pin: int, level: int) -> Request:
     return Request(Cmd.WRITE, pin, level)
 
@@ -317,10 +354,11 @@ def open_board(options: Mapping[str, str]) -> PigpioHat:
     """Open the board.
 
     Options: ``pigpio_host`` and ``pigpio_port`` are the daemon's address, ``revision``
-    is the board's.
+    is the board's, ``reply_s`` how late an answer may be where nothing is at stake.
     """
     client = Client(
         options.get("pigpio_host", "127.0.0.1"),
         int(options.get("pigpio_port", PORT)),
     )
-    return PigpioHat(client, revision(options.get("revision", DEFAULT)))
+    board = revision(options.get("revision", DEFAULT))
+    return PigpioHat(client, board, float(options.get("reply_s", REPLY_S)))

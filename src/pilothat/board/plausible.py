@@ -14,7 +14,7 @@ from pilothat.board.revision import Revision
 from pilothat.pilot.levels import LOW_MISSING_V, PilotSample
 
 RAILS_BAD = 3  # readings in a row
-RAW_COUNT = 700  # all miss a 30 us window in a millisecond once in 1e9
+RAW_COUNT = 1_000  # 0.3 s; at chance, all miss 30 us of a millisecond once in 1e13
 RAW_BAD = 2  # such counts in a row
 
 

@@ -29,6 +29,7 @@ from pilothat.runtime.pigpiod import HatTwin
 
 LOCAL = "127.0.0.1"
 WORD = "CLOSE"
+REPLY_S = 1.0  # nothing is at stake
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
     lost = ""
     with _address(options) as (host, port):
         try:
-            with contextlib.closing(PigpioHat(Client(host, port), board)) as hat:
+            with contextlib.closing(
+                PigpioHat(Client(host, port), board, REPLY_S)
+            ) as hat:
                 for row in rows(Probe(hat, board), with_contactor=with_contactor):
                     found.append(row)
                     if not options.json:

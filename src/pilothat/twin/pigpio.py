@@ -1,8 +1,9 @@
 """The commands of pigpio's daemon, on the twin's pins and board.
 
 Pure: a request and the time go in, the result comes out; sockets are somebody else's.
-What a client set up stays when it leaves, but for its notifications. Waves, I2C, serial
-lines and files are not here: unknown command.
+What a client set up stays when it leaves, but for its notifications. Conversions that
+are asked for together are as far apart as the clock of the SPI makes them, although the
+answers come sooner. Waves, I2C, serial lines and files are not here: unknown command.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Daemon:
         self._revision = revision
         self.soc = Soc()
         self.notices = Notices()
-        self._spi: dict[int, bool] = {}  # handle, and whether the ADC is on it
+        self._spi: dict[int, tuple[bool, int]] = {}  # is the ADC on it, and its baud
+        self._spi_ends = 0.0  # when the transfer that was asked for last will be over
         self._scripts: dict[int, Script] = {}
         self._table = self._commands()
 
@@ -69,6 +71,7 @@ class Daemon:
     def advance(self, now: float) -> None:
         """Catch up with time."""
         self._hat.advance(now)
+        self._spi_ends = now
         for script in self._scripts.values():
             script.run(lambda cmd, values: self._from_script(cmd, values, now), now)
         if not self.notices.is_idle:
@@ -238,7 +241,7 @@ class Daemon:
         is_adc = channel == adc.pigpio_channel and is_aux == bool(
             adc.pigpio_flags & AUX_SPI
         )
-        self._spi[free] = is_adc
+        self._spi[free] = is_adc, baud
         return free
 
     def _transfer(self, handle: int, sent: bytes, now: float) -> Result:
@@ -246,9 +249,11 @@ class Daemon:
             return Err.BAD_HANDLE
         if not sent:
             return Err.BAD_SPI_COUNT
-        if not self._spi[handle]:
+        is_adc, baud = self._spi[handle]
+        at = self._spi_ends = max(now, self._spi_ends) + 8 * len(sent) / baud
+        if not is_adc:
             return bytes(len(sent))
-        return convert(sent, lambda channel: self._hat.code(channel, now))
+        return convert(sent, lambda channel: self._hat.code(channel, at))
 
     def _send_spi(self, handle: int, _b: int, sent: bytes, now: float) -> int:
         result = self._transfer(handle, sent, now)
