@@ -7,11 +7,13 @@ pki``, laid out as it wants them.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +28,7 @@ from pilothat.runtime.twinbench import CableEnd
 from pilothat.twin.bench import CarElectrics
 from pilothat.twin.circuit import CarPilot
 
-pytestmark = [
-    pytest.mark.net,
-    pytest.mark.xdist_group("foreign"),  # each has a Java machine: one at a time
-]
+pytestmark = pytest.mark.net
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = ROOT / ".foreign" / "bin" / "python"
@@ -96,9 +95,13 @@ def needs() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _tools() -> None:
+def _alone() -> Iterator[None]:
+    """Let one car come at a time: each has a Java machine, which starves stations."""
     if missing := needs():
         pytest.skip(missing)
+    with (Path(tempfile.gettempdir()) / "pilothat-foreign.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def electrics(car: Process | None) -> CarElectrics:

@@ -9,6 +9,7 @@ that hangs loses the supply within 250 ms and the contactor 50 ms later.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,8 +127,11 @@ class Shell:
     def _warm_up(self) -> None:
         """Make the codec's functions while nothing happens, a few milliseconds each.
 
-        Made when first needed, they would hold up the first messages of a session.
+        Made when first needed, they would hold up the first messages of a session. All
+        that is there by then stays, so the collector need not look at it again: a whole
+        collection would hold up the lease of the guard.
         """
+        gc.freeze()
         for _ in self._warming:
             if not self._over.is_set():
                 self._loop.call_later(WARM_S, self._warm_up)
