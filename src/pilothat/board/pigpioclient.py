@@ -86,6 +86,7 @@ class Client:
         self._socket.settimeout(None)  # the kernel keeps the limit, in fewer calls
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._limit_s = 0.0
+        self._owed: Batch | None = None
         self._why_lost = ""
 
     def exchange(self, batch: Batch, limit_s: float) -> Sequence[bytes]:
@@ -94,12 +95,17 @@ class Client:
         Raises BoardError when anything is not as it must be.
         """
         self._send(batch, limit_s)
-        received = self._receive(batch.layout.size)
-        if len(received) == batch.layout.size:
-            values = batch.layout.unpack(received)
-            if values[::2] == batch.heads:
-                return values[1::2]
-        raise self._lost(_complaint(batch, received) or self._too_late)
+        self._settle()
+        return self._answers(batch)
+
+    def post(self, batch: Batch, limit_s: float) -> None:
+        """Send a batch whose answers are looked at with the next one's, before them.
+
+        Raises BoardError.
+        """
+        self._send(batch, limit_s)
+        self._settle()
+        self._owed = batch
 
     def ask(
         self, command: Cmd, p1: int = 0, p2: int = 0, extension: bytes = b""
@@ -107,6 +113,7 @@ class Client:
         """Return result and data of one command; it may be an error."""
         batch = Batch(Request(command, p1, p2, extension, None))
         self._send(batch, CONNECT_S)
+        self._settle()
         received = self._receive(RESULT.size)
         if len(received) < RESULT.size:
             raise self._lost(self._too_late)
@@ -137,6 +144,20 @@ class Client:
             self._socket.sendall(batch.sent)
         except OSError as error:
             raise self._lost(f"the daemon has gone ({error})") from error
+
+    def _settle(self) -> None:
+        """Look at the answers that are owed."""
+        if self._owed is not None:
+            owed, self._owed = self._owed, None
+            self._answers(owed)
+
+    def _answers(self, batch: Batch) -> Sequence[bytes]:
+        received = self._receive(batch.layout.size)
+        if len(received) == batch.layout.size:
+            values = batch.layout.unpack(received)
+            if values[::2] == batch.heads:
+                return values[1::2]
+        raise self._lost(_complaint(batch, received) or self._too_late)
 
     def _receive(self, count: int) -> bytes:
         """Return so many bytes, or fewer: the limit is over, or the daemon is gone."""

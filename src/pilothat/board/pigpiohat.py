@@ -168,8 +168,11 @@ class PigpioHat:
         return [_code(answer) for answer in answers]
 
     def heartbeat(self) -> None:
-        """Give the watchdog its edge, and the dead-man script its number."""
-        self._do(next(self._beats))
+        """Give the watchdog its edge, and the dead-man script its number.
+
+        What they answer is looked at with the next sample's answers.
+        """
+        self._client.post(next(self._beats), self._reply_s)
 
     def close(self) -> None:
         """Make safe and let go; a lost daemon is tried once more, anew."""
