@@ -33,7 +33,7 @@ test: $(STAMP) ## the fast tests: no root, network or hardware
 	@$(BIN)/pytest -n auto $(args)
 
 test-net: $(STAMP) ## the network proof: needs root and network namespaces
-	@$(BIN)/pytest -m net -n 4 $(args)
+	@$(BIN)/pytest -m net -n 6 $(args)
 
 .foreign: ## the package iso15118 in a venv of its own: a car for the network proof
 	@python3 -m venv .foreign
