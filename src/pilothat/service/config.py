@@ -42,6 +42,12 @@ class Settings:
         """Return a switch."""
         return self.values[path] is True
 
+    def section(self, name: str) -> Mapping[str, str]:
+        """Return the keys of a section as a driver takes its options: as text."""
+        return {
+            key.name: f"{self.values[key.path]}" for key in KEYS if key.section == name
+        }
+
 
 def load(path: Path) -> Settings:
     """Read and check a settings file. Raises ConfigError naming every mistake."""

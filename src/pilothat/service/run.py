@@ -97,10 +97,8 @@ async def _serve(
         if journal is not None:
             stack.enter_context(contextlib.closing(journal))
         guard = stack.enter_context(_guard(settings))
-        options = {"socket": settings.text("board.socket")}
-        supply = stack.enter_context(
-            contextlib.closing(open_supply(settings.text("supply.driver"), options))
-        )
+        driver, options = settings.text("supply.driver"), settings.section("board")
+        supply = stack.enter_context(contextlib.closing(open_supply(driver, options)))
         entropy = Recorder(os.urandom)
         needs_clock = bool(contracts or made.iso2.tariff)
         clock = WallClock().read if needs_clock else None
@@ -176,10 +174,7 @@ def _guard(settings: Settings) -> Iterator[GuardLink]:
         "pilothat.runtime.guardproc",
         str(theirs.fileno()),
         settings.text("board.driver"),
-        f"socket={settings.text('board.socket')}",
-        f"revision={settings.text('board.revision')}",
-        f"pigpio_host={settings.text('board.pigpio_host')}",
-        f"pigpio_port={settings.number('board.pigpio_port'):.0f}",
+        *(f"{name}={value}" for name, value in settings.section("board").items()),
         f"ventilation={ventilation}",
         f"mains_v={ac.nominal_v if ac else ''}",
     ]
