@@ -14,6 +14,9 @@ from pathlib import Path
 
 PYTHON = sys.executable
 READY_S = 15.0
+LAST_LINES = 25  # of a log, told when a test fails
+# As its service unit starts it: before the programs beside it, after its guard.
+FIRST = ("nice", "-n", "-10")
 
 
 def sh(*command: str) -> str:
@@ -154,8 +157,9 @@ class Lab:
     def station(self, name: str = "station") -> Process:
         config = str(self.folder / "station.toml")
         process = self.start(
-            "a", name, PYTHON, "-m", "pilothat.service.cli", "run", "--config", config
-        )
+            "a", name,
+            *FIRST, PYTHON, "-m", "pilothat.service.cli", "run", "--config", config,
+        )  # fmt: skip
         process.wait_for(" ready ")
         return process
 
@@ -164,6 +168,14 @@ class Lab:
             "b", name, PYTHON, "-m", "pilothat.service.cli", "ev",
             "--interface", self.ev, "--bench", self.bench, "--json", *options,
         )  # fmt: skip
+
+    def told(self) -> str:
+        """Return the end of what every program said."""
+        ends = [
+            "\n".join((f"-- {one.log.name}", *one.text.splitlines()[-LAST_LINES:]))
+            for one in self.processes
+        ]
+        return "\n".join(ends)
 
     def journal(self) -> Iterator[dict[str, object]]:
         for path in sorted((self.folder / "journal").glob("*.jsonl")):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pilothat.faults import Fault
 from pilothat.guard import (
+    CALM_LEASE_S,
     CONTACTOR_MOVES_S,
     HOLDOFF_S,
     LEASE_S,
@@ -181,9 +182,24 @@ def test_pilot_lost_during_the_holdoff_opens_at_once() -> None:
     assert outputs(guard.tick(lost_at + 0.0051)) == [CONTACTOR_OPEN, DrivePilot(0.0)]
 
 
-def test_lost_lease_without_power_only_puts_the_pilot_to_f() -> None:
+def test_stall_while_nothing_is_on_is_borne_longer_and_only_puts_the_pilot_to_f() -> (
+    None
+):
     guard = guard_in("B")
-    assert outputs(guard.tick(NEW + LEASE_S)) == [DrivePilot(0.0)]
+    lost_at = NEW + CALM_LEASE_S
+    assert outputs(guard.tick(lost_at - 0.001)) == []
+    actions = guard.tick(lost_at)
+    assert outputs(actions) == [DrivePilot(0.0)]
+    assert faults(actions) == [Fault.LEASE_LOST]
+
+
+@pytest.mark.parametrize("want", [POWER, ENABLED])
+def test_lease_that_asks_for_power_is_short_though_nothing_is_on(want: Want) -> None:
+    guard = guard_in("B")
+    guard.handle(Lease(want), NEW)
+    assert guard.driven == READY
+    guard.tick(NEW + LEASE_S)
+    assert guard.driven == SAFE
 
 
 def test_lease_that_comes_back_in_the_holdoff_does_not_restore_power() -> None:
