@@ -22,7 +22,7 @@ import pytest
 from pilothat.conformance.road import good
 from pilothat.conformance.roads import steps
 from pilothat.conformance.rows import Row
-from pilothat.conformance.tester import Tester
+from pilothat.conformance.tester import LowerTester
 from pilothat.faults import Fault
 from pilothat.guard import Want
 from pilothat.homeplug import cm
@@ -141,7 +141,7 @@ class Case:
         bench = BenchSettings(mains_v=ac.nominal_v if ac else None)
         settings = replace(settings, station=station, bench=bench)
         place = self._place()
-        self.talker = Tester(settings) if place else None
+        self.talker = LowerTester(settings) if place else None
         self.way = steps(_row_at(place, "AC" if ac else "DC")) or ()
         self.world = self.talker.world if self.talker else World(settings, 1)
         self.tester = CarsPlace()
@@ -221,7 +221,7 @@ class Case:
                 at for at, phase, _ in self.phases if phase is Phase.SETUP
             )
 
-    def converse(self, talker: Tester, *, is_to_pause: bool) -> None:
+    def converse(self, talker: LowerTester, *, is_to_pause: bool) -> None:
         """Have a session; the tester takes over where it is, or where it pauses."""
         if "nominal duty" in self.row["precondition"]:
             self.world.tell(ALLOWED)

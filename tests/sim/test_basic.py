@@ -10,7 +10,7 @@ import pytest
 from pilothat.conformance.road import good
 from pilothat.conformance.roads import steps
 from pilothat.conformance.rows import Row
-from pilothat.conformance.tester import LINK_S, Tester
+from pilothat.conformance.tester import LINK_S, LowerTester
 from pilothat.guard import Want
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import CmSlacParmCnf, CmSlacParmReq
@@ -191,7 +191,7 @@ def test_a_car_asks_again_while_the_contactor_opens() -> None:
 
 
 def test_a_car_may_talk_while_the_duty_offers_current() -> None:
-    tester = Tester(station_settings(is_free=False))
+    tester = LowerTester(station_settings(is_free=False))
     tester.wait(2.0)
     tester.world.tell(Authorised(is_granted=True, by="a test"))
     tester.plug()
@@ -224,11 +224,11 @@ def test_an_ac_outlet_does_not_serve_din_which_knows_dc_here() -> None:
     assert "din" in Place(is_free=True, ac=None).world.station.talk.protocols
 
 
-def matched_at_nominal(*, interrupts: bool) -> Tester:
+def matched_at_nominal(*, interrupts: bool) -> LowerTester:
     """Return a car that charges by the duty and has a link, and a session."""
     settings = station_settings(is_free=False)
     station = replace(settings.station, interrupts_on_link_loss=interrupts)
-    tester = Tester(replace(settings, station=station))
+    tester = LowerTester(replace(settings, station=station))
     tester.wait(2.0)
     allow(tester)
     for step in steps(CHARGED) or ():
@@ -239,11 +239,11 @@ def matched_at_nominal(*, interrupts: bool) -> Tester:
     return tester
 
 
-def allow(tester: Tester) -> None:
+def allow(tester: LowerTester) -> None:
     tester.world.tell(Authorised(is_granted=True, by="a test"))
 
 
-def is_closed(tester: Tester) -> bool:
+def is_closed(tester: LowerTester) -> bool:
     return tester.world.bench.contactor_is_closed(tester.now)
 
 
@@ -278,7 +278,7 @@ def test_a_lost_link_ends_it_all_where_the_owner_wants_so() -> None:
     assert tester.world.station.phase is Phase.BASIC
 
 
-def asked(tester: Tester) -> int:
+def asked(tester: LowerTester) -> int:
     """Ask once to be matched; return how often the station has answered."""
     answers: list[object] = []
 
@@ -295,7 +295,7 @@ def asked(tester: Tester) -> int:
 
 
 def test_slac_is_answered_as_long_as_the_duty_offers_current() -> None:
-    tester = Tester(station_settings(is_free=False))
+    tester = LowerTester(station_settings(is_free=False))
     tester.wait(2.0)
     allow(tester)
     tester.world.drive(Plug())
@@ -309,7 +309,7 @@ def test_slac_is_answered_as_long_as_the_duty_offers_current() -> None:
 def test_a_car_that_is_being_matched_when_it_is_authorised_may_come_to_its_session(
     *, does_connect: bool
 ) -> None:
-    tester = Tester(station_settings(is_free=False))
+    tester = LowerTester(station_settings(is_free=False))
     tester.wait(2.0)
     tester.plug()
     assert tester.until(lambda: tester.world.station.line.is_matching, LINK_S)
@@ -332,7 +332,7 @@ def test_a_car_that_is_not_matched_in_time_is_offered_current(
 ) -> None:
     settings = station_settings(is_free=False)
     station = replace(settings.station, patience_s=patience_s)
-    tester = Tester(replace(settings, station=station))
+    tester = LowerTester(replace(settings, station=station))
     tester.wait(2.0)
     tester.plug()
     line = tester.world.station.line
@@ -388,7 +388,7 @@ def test_authorisation_after_a_charge_begins_no_other_one() -> None:
 def test_a_car_that_is_matched_and_never_talks_is_charged_by_the_duty_at_last(
     *, does_stop: bool
 ) -> None:
-    tester = Tester(station_settings(is_free=True))
+    tester = LowerTester(station_settings(is_free=True))
     tester.wait(2.0)
     tester.plug()
     assert tester.until(lambda: tester.world.station.phase is Phase.SETUP, LINK_S)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pilothat.conformance.tester import LINK_S, Tester
+from pilothat.conformance.tester import LINK_S, LowerTester
 from pilothat.homeplug import frame as wire
 from pilothat.homeplug.cm import CmSetKeyReq, CmSlacMatchCnf
 from pilothat.homeplug.field import Mme
@@ -23,7 +23,7 @@ class Visit:
     """A station, a car that can be matched, and the messages of the station."""
 
     def __init__(self) -> None:
-        self.tester = Tester(WorldSettings())
+        self.tester = LowerTester(WorldSettings())
         self.sent: list[tuple[float, Mme, float]] = []  # with the duty of the time
         self.tester.world.watchers.append(self._watch)
         self.tester.wait(2.0)
@@ -58,7 +58,7 @@ class Visit:
         return self.tester.world.medium.modem(EVSE).nmk
 
 
-ENDS: dict[str, Callable[[Tester], None]] = {
+ENDS: dict[str, Callable[[LowerTester], None]] = {
     "unplugged": lambda tester: tester.world.drive(Unplug()),
     "stopped": lambda tester: tester.world.tell(StopRequested(StopCause.USER)),
 }
@@ -67,7 +67,7 @@ ENDS: dict[str, Callable[[Tester], None]] = {
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
 @pytest.mark.parametrize("phase", ["matched", "linked"])
 def test_a_key_that_was_given_away_is_useless_a_second_after_the_end(
-    phase: str, end: Callable[[Tester], None]
+    phase: str, end: Callable[[LowerTester], None]
 ) -> None:
     visit = Visit()
     visit.reach(phase)

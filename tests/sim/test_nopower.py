@@ -9,7 +9,7 @@ import pytest
 from pilothat.conformance import road
 from pilothat.conformance.roads import steps
 from pilothat.conformance.rows import Row
-from pilothat.conformance.tester import Tester
+from pilothat.conformance.tester import LowerTester
 from pilothat.guard import Want
 from pilothat.power.nopower import SIMULATED
 from pilothat.station.actions import Publish, SetOutput, Topic
@@ -25,7 +25,7 @@ LOOP = {
 def test_car_gets_to_the_loop_and_no_power_is_switched(protocol: str) -> None:
     settings = WorldSettings()
     simulating = replace(settings.station, simulates_precharge=True)
-    tester = Tester(replace(settings, station=simulating), protocol=protocol)
+    tester = LowerTester(replace(settings, station=simulating), protocol=protocol)
     seen: list[object] = []
     tester.world.watchers.append(lambda _, __, actions: seen.extend(actions))
     row = Row(

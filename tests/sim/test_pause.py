@@ -9,7 +9,7 @@ import pytest
 from pilothat.conformance.road import ask, good
 from pilothat.conformance.roads import steps
 from pilothat.conformance.rows import Row
-from pilothat.conformance.tester import Tester
+from pilothat.conformance.tester import LowerTester
 from pilothat.pilot.duty import DIGITAL_PCT, STEADY_PCT
 from pilothat.plant import AcRatings
 from pilothat.station.events import WakeUp
@@ -48,9 +48,9 @@ def row(mode: str, words: str = STOPPED) -> Row:
     )
 
 
-def paused(mode: str) -> Tester:
+def paused(mode: str) -> LowerTester:
     """Return a tester whose car has gone to sleep."""
-    tester = Tester(settings(mode))
+    tester = LowerTester(settings(mode))
     tester.wait(2.0)
     for step in steps(row(mode)) or ():
         step(tester)
@@ -75,13 +75,13 @@ def settings(mode: str) -> WorldSettings:
     )
 
 
-def toggle(tester: Tester) -> None:
+def toggle(tester: LowerTester) -> None:
     for pilot in (CarPilot.C, CarPilot.B):
         tester.pilot(pilot)
         tester.wait(BCB_S)
 
 
-def come_back(tester: Tester) -> None:
+def come_back(tester: LowerTester) -> None:
     """Search, connect and shake hands again."""
     tester.line = type(tester.line)()
     tester.probe.datagrams.clear()
@@ -163,7 +163,7 @@ def test_a_car_whose_modem_joins_late_has_its_set_up_time_from_then_on() -> None
 
 
 def test_a_pause_inside_the_loop_is_out_of_turn() -> None:
-    tester = Tester(settings("DC"))
+    tester = LowerTester(settings("DC"))
     tester.wait(2.0)
     for step in steps(row("DC", "in the charge loop")) or ():
         step(tester)

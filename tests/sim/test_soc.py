@@ -8,7 +8,7 @@ import pytest
 from tests.sim.test_basic import is_nominal, station_settings
 
 from pilothat.conformance import road
-from pilothat.conformance.tester import Tester
+from pilothat.conformance.tester import LowerTester
 from pilothat.station.events import Authorised
 from pilothat.station.phases import Phase
 from pilothat.twin.circuit import CarPilot
@@ -27,21 +27,21 @@ TO_THE_QUESTION = (
 GAP_S = 12.0  # X1, F as if the plug was pulled, X1 again
 
 
-def outlet(*, is_free: bool = True, protocol: str = "din") -> Tester:
+def outlet(*, is_free: bool = True, protocol: str = "din") -> LowerTester:
     settings = station_settings(is_free=is_free)
     reading = replace(settings.station, reads_soc=True)
-    tester = Tester(replace(settings, station=reading), protocol=protocol)
+    tester = LowerTester(replace(settings, station=reading), protocol=protocol)
     tester.wait(2.0)
     return tester
 
 
-def is_found(tester: Tester) -> bool:
+def is_found(tester: LowerTester) -> bool:
     before = len(tester.probe.datagrams)
     tester.search(sdp.build_request(tester.security))
     return tester.until(lambda: len(tester.probe.datagrams) > before, 2.0)
 
 
-def charge(tester: Tester) -> bool:
+def charge(tester: LowerTester) -> bool:
     """Ask for energy; tell whether it comes."""
     tester.pilot(CarPilot.C)
     tester.wait(3.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pilothat.conformance.stimulus import Played
-from pilothat.conformance.tester import CLOSE_S, LATE_S, Tester
+from pilothat.conformance.tester import CLOSE_S, LATE_S, LowerTester
 from pilothat.pilot.duty import STEADY_PCT
 
 OFF_V, OFF_A = 60.0, 1.0
@@ -32,7 +32,7 @@ def power_off(played: Played) -> str:
     return "" if is_off else f"{plant.supply_v:.0f} V, {plant.current_a:.0f} A"
 
 
-def _is_steady_at(tester: Tester, at: float) -> bool:
+def _is_steady_at(tester: LowerTester, at: float) -> bool:
     """Tell whether the pilot was without PWM, or in fault, at a time."""
     shown = [duty for when, duty in tester.duties if when <= at]
     return bool(shown) and shown[-1] in (STEADY_PCT, 0.0)

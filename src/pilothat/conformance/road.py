@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pilothat.conformance import dinrequests, requests
-from pilothat.conformance.tester import LINK_S, Answer, Tester, UnexpectedError
+from pilothat.conformance.tester import LINK_S, Answer, LowerTester, UnexpectedError
 from pilothat.station.events import WakeUp
 from pilothat.twin.circuit import CarPilot
 from pilothat.v2g import sdp
@@ -32,7 +32,7 @@ NEAR_V = 20.0  # difference at which a car closes its contactor
 OPEN_S = 0.2  # of the car's contactor; S2 opens within 250 ms
 
 
-def ask(tester: Tester, name: str, **changes: object) -> Answer:
+def ask(tester: LowerTester, name: str, **changes: object) -> Answer:
     """Send a request within the session and return its answer."""
     answer = tester.ask(message(tester, name, changes))
     if type(answer.body).__name__ == "SessionSetupRes":
@@ -43,7 +43,7 @@ def ask(tester: Tester, name: str, **changes: object) -> Answer:
     return answer
 
 
-def message(tester: Tester, name: str, changes: Mapping[str, Any]) -> object:
+def message(tester: LowerTester, name: str, changes: Mapping[str, Any]) -> object:
     """Return a request in its envelope, in what the car speaks."""
     session_id = tester.session_id
     if tester.protocol == "din":
@@ -60,7 +60,7 @@ def message(tester: Tester, name: str, changes: Mapping[str, Any]) -> object:
     return iso2.V2gMessage(header=header, body=body)
 
 
-def good(tester: Tester, name: str, **changes: object) -> Answer:
+def good(tester: LowerTester, name: str, **changes: object) -> Answer:
     """Send a request that must be answered with OK."""
     answer = ask(tester, name, **changes)
     if not answer.code.startswith("OK"):
@@ -70,7 +70,7 @@ def good(tester: Tester, name: str, **changes: object) -> Answer:
     return answer
 
 
-def polled(tester: Tester, name: str, **changes: object) -> list[Answer]:
+def polled(tester: LowerTester, name: str, **changes: object) -> list[Answer]:
     """Send a request as long as the answer is Ongoing; return all answers."""
     answers = []
     for _ in range(POLLS):
@@ -82,7 +82,7 @@ def polled(tester: Tester, name: str, **changes: object) -> list[Answer]:
     return answers
 
 
-def finished(tester: Tester, name: str, **changes: object) -> None:
+def finished(tester: LowerTester, name: str, **changes: object) -> None:
     """Send a request until it is finished, and well."""
     answers = polled(tester, name, **changes)
     if not answers[-1].code.startswith("OK"):
@@ -94,7 +94,7 @@ def finished(tester: Tester, name: str, **changes: object) -> None:
 # --- one step each
 
 
-def link(tester: Tester) -> None:
+def link(tester: LowerTester) -> None:
     """Plug in and wait for the link."""
     tester.plug()
     if not tester.until(lambda: tester.probe.is_linked, LINK_S):
@@ -102,20 +102,20 @@ def link(tester: Tester) -> None:
     tester.wait(1.0)
 
 
-def find(tester: Tester) -> None:
+def find(tester: LowerTester) -> None:
     """Ask where the station is."""
     tester.search(sdp.build_request(tester.security))
     if not tester.until(lambda: bool(tester.probe.datagrams), 1.0):
         raise UnexpectedError("no answer", where="SDP")
 
 
-def connect(tester: Tester) -> None:
+def connect(tester: LowerTester) -> None:
     """Connect."""
     if not tester.connect():
         raise UnexpectedError("the connection is refused", where="TCP")
 
 
-def shake_hands(tester: Tester) -> None:
+def shake_hands(tester: LowerTester) -> None:
     """Offer the one protocol that the car speaks."""
     namespace = NAMESPACES[tester.protocol]
     tester.ask(SupportedAppProtocolReq(app_protocol=(offer(namespace),)))
@@ -133,14 +133,14 @@ def offer(namespace: str, schema_id: int = SCHEMA_ID, priority: int = 1) -> AppP
     )
 
 
-def check_cable(tester: Tester) -> None:
+def check_cable(tester: LowerTester) -> None:
     """Ask for energy, and have the cable checked."""
     tester.pilot(CarPilot.C)
     tester.wait(POLL_S)
     finished(tester, "CableCheckReq")
 
 
-def precharge(tester: Tester) -> None:
+def precharge(tester: LowerTester) -> None:
     """Have the voltage brought near."""
     for _ in range(POLLS):
         answer = good(tester, "PreChargeReq")
@@ -151,66 +151,66 @@ def precharge(tester: Tester) -> None:
     raise UnexpectedError("no voltage", where="PreCharge")
 
 
-def start_dc(tester: Tester) -> None:
+def start_dc(tester: LowerTester) -> None:
     """Close the contactor of the car and have power delivered."""
     tester.join(is_joined=True)
     good(tester, "PowerDeliveryReq", ChargeProgress="Start")
 
 
-def _round(tester: Tester, name: str) -> None:
+def _round(tester: LowerTester, name: str) -> None:
     """Ask in the charging loop, and sign the receipt if one is wanted."""
     if getattr(good(tester, name).body, "receipt_required", False):
         good(tester, "MeteringReceiptReq")
     tester.wait(POLL_S)
 
 
-def loop_dc(tester: Tester, rounds: int = LOOPS) -> None:
+def loop_dc(tester: LowerTester, rounds: int = LOOPS) -> None:
     """Charge some rounds."""
     for _ in range(rounds):
         _round(tester, "CurrentDemandReq")
 
 
-def ramp(tester: Tester) -> None:
+def ramp(tester: LowerTester) -> None:
     """Want no current."""
     for _ in range(LOOPS):
         good(tester, "CurrentDemandReq", EVTargetCurrent=0.0)
         tester.wait(POLL_S)
 
 
-def stop_in_c(tester: Tester) -> None:
+def stop_in_c(tester: LowerTester) -> None:
     """Stop, with the pilot still in C."""
     ramp(tester)
     good(tester, "PowerDeliveryReq", ChargeProgress="Stop")
 
 
-def open_contactor(tester: Tester) -> None:
+def open_contactor(tester: LowerTester) -> None:
     """Open the contactor of the car, and S2."""
     tester.join(is_joined=False)
     tester.pilot(CarPilot.B)
     tester.wait(OPEN_S)
 
 
-def renegotiate(tester: Tester) -> None:
+def renegotiate(tester: LowerTester) -> None:
     """Ask for new parameters."""
     ramp(tester)
     good(tester, "PowerDeliveryReq", ChargeProgress="Renegotiate")
     tester.join(is_joined=False)
 
 
-def start_ac(tester: Tester) -> None:
+def start_ac(tester: LowerTester) -> None:
     """Ask for energy and close."""
     tester.pilot(CarPilot.C)
     good(tester, "PowerDeliveryReq", ChargeProgress="Start")
     tester.join(is_joined=True)
 
 
-def loop_ac(tester: Tester, rounds: int = LOOPS) -> None:
+def loop_ac(tester: LowerTester, rounds: int = LOOPS) -> None:
     """Charge some rounds."""
     for _ in range(rounds):
         _round(tester, "ChargingStatusReq")
 
 
-def stop_ac(tester: Tester) -> None:
+def stop_ac(tester: LowerTester) -> None:
     """Stop, and go to B."""
     tester.join(is_joined=False)
     good(tester, "PowerDeliveryReq", ChargeProgress="Stop")
@@ -218,25 +218,25 @@ def stop_ac(tester: Tester) -> None:
     tester.wait(OPEN_S)
 
 
-def select_payment(tester: Tester) -> None:
+def select_payment(tester: LowerTester) -> None:
     """Select how to pay."""
     option = "Contract" if tester.purse else "ExternalPayment"
     good(tester, SELECTION[tester.protocol], SelectedPaymentOption=option)
 
 
-def details(tester: Tester) -> None:
+def details(tester: LowerTester) -> None:
     """Show the contract, if there is one."""
     if tester.purse:
         good(tester, "PaymentDetailsReq")
 
 
-def authorise(tester: Tester) -> None:
+def authorise(tester: LowerTester) -> None:
     """Be authorised."""
     details(tester)
     finished(tester, AUTHORISATION[tester.protocol])
 
 
-def with_certificates(*parameter_sets: int) -> Callable[[Tester], None]:
+def with_certificates(*parameter_sets: int) -> Callable[[LowerTester], None]:
     """Select a contract and its certificate service."""
     services = [1, *((2, number) for number in parameter_sets)]
     return well_with(
@@ -246,17 +246,17 @@ def with_certificates(*parameter_sets: int) -> Callable[[Tester], None]:
     )
 
 
-def until_finished(name: str) -> Callable[[Tester], None]:
+def until_finished(name: str) -> Callable[[LowerTester], None]:
     """Return the step of a request until it is finished."""
     return lambda tester: finished(tester, name)
 
 
-def well(name: str) -> Callable[[Tester], None]:
+def well(name: str) -> Callable[[LowerTester], None]:
     """Return the step of one good request."""
     return lambda tester: void(good(tester, name))
 
 
-def well_with(name: str, **changes: object) -> Callable[[Tester], None]:
+def well_with(name: str, **changes: object) -> Callable[[LowerTester], None]:
     """Return the step of one good request with changes."""
     return lambda tester: void(good(tester, name, **changes))
 
@@ -265,7 +265,7 @@ def void(_: object) -> None:
     """Take a result that nobody needs."""
 
 
-def pause(tester: Tester) -> None:
+def pause(tester: LowerTester) -> None:
     """Go to sleep, and sleep."""
     good(tester, "SessionStopReq", ChargingSession="Pause")
     tester.paused_id = tester.session_id
@@ -275,13 +275,13 @@ def pause(tester: Tester) -> None:
     tester.line_again()
 
 
-def wake_up(tester: Tester) -> None:
+def wake_up(tester: LowerTester) -> None:
     """Have the station end the sleep."""
     tester.world.tell(WakeUp())
     tester.wait(POLL_S)
 
 
-def toggle(tester: Tester) -> None:
+def toggle(tester: LowerTester) -> None:
     """End the sleep, as a car does."""
     for pilot in (CarPilot.C, CarPilot.B):
         tester.pilot(pilot)

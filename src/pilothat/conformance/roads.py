@@ -31,9 +31,9 @@ from pilothat.conformance.road import (
     with_certificates,
 )
 from pilothat.conformance.rows import Row
-from pilothat.conformance.tester import Tester
+from pilothat.conformance.tester import LowerTester
 
-Step = Callable[[Tester], None]
+Step = Callable[[LowerTester], None]
 DIN = "DIN70121"
 ENDURANCE = 2000
 _TO_PRECHARGED: Sequence[Step] = (

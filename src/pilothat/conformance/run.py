@@ -10,7 +10,7 @@ from pilothat.conformance import roads, words
 from pilothat.conformance.judge import judge
 from pilothat.conformance.rows import Row
 from pilothat.conformance.stimulus import play
-from pilothat.conformance.tester import NOW_S, Tester
+from pilothat.conformance.tester import NOW_S, LowerTester
 from pilothat.conformance.words_connection import CONNECTION
 from pilothat.conformance.words_din import DIN
 from pilothat.conformance.words_iso2 import ISO2
@@ -126,14 +126,14 @@ def _played(row: Row, *, is_strict: bool) -> list[str]:
     return complaints + tester.world.invariants.violations
 
 
-def _tester(row: Row, told: words.Told, *, is_strict: bool) -> Tester:
+def _tester(row: Row, told: words.Told, *, is_strict: bool) -> LowerTester:
     settings = told.settings(_settings(row, is_strict=is_strict))
     if not SECURE.isdisjoint(row.applicability.items()):
         return _secure(row, settings, is_strict=is_strict)
-    return Tester(settings, protocol=PROTOCOLS[row.protocol])
+    return LowerTester(settings, protocol=PROTOCOLS[row.protocol])
 
 
-def _secure(row: Row, settings: WorldSettings, *, is_strict: bool) -> Tester:
+def _secure(row: Row, settings: WorldSettings, *, is_strict: bool) -> LowerTester:
     """Return a tester whose car is under TLS, and pays by contract if the case does.
 
     There is no TLS in this world: the station is told that the connection is secure.
@@ -146,7 +146,7 @@ def _secure(row: Row, settings: WorldSettings, *, is_strict: bool) -> Tester:
     station = replace(settings.station, contracts=contracts)
     network = replace(settings.network, tls_port=TLS_PORT)
     pays = able.get("identification") == "PnC"
-    return Tester(
+    return LowerTester(
         replace(settings, station=station, network=network),
         purse.Purse() if pays else None,
     )

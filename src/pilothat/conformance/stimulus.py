@@ -17,7 +17,7 @@ from pilothat.conformance.road import (
     message,
     polled,
 )
-from pilothat.conformance.tester import Answer, Tester, UnexpectedError
+from pilothat.conformance.tester import Answer, LowerTester, UnexpectedError
 from pilothat.frozen import dataclass
 from pilothat.twin.circuit import CarPilot
 from pilothat.v2g import sdp, tp
@@ -36,13 +36,13 @@ Send = Mapping[str, Any]
 class Played:
     """What was done, and what came of it. asked_at: of the last request."""
 
-    tester: Tester
+    tester: LowerTester
     asked_at: float
     answers: tuple[Answer, ...] = ()
     most: int | None = None  # schedule entries that the car can take
 
 
-def play(tester: Tester, send: Send) -> Played:
+def play(tester: LowerTester, send: Send) -> Played:
     """Do what a case says. Raises UnexpectedError for what nobody can do."""
     tester.wait(float(send.get("delay_s", 0.0)) and send["delay_s"] + _PAST_S)
     if "cp" in send:
@@ -54,7 +54,7 @@ def play(tester: Tester, send: Send) -> Played:
     raise UnexpectedError(f"nobody does {dict(send)}", where="the case")
 
 
-def _datagram(tester: Tester, send: Send) -> Played:
+def _datagram(tester: LowerTester, send: Send) -> Played:
     asked_at = tester.now
     for _ in range(send.get("times", 1)):
         tester.search(bytes.fromhex(send["udp"]))
@@ -63,20 +63,20 @@ def _datagram(tester: Tester, send: Send) -> Played:
     return Played(tester, asked_at)
 
 
-def _odd_datagram(tester: Tester, send: Send) -> Played:
+def _odd_datagram(tester: LowerTester, send: Send) -> Played:
     length = len(_SDP_PAYLOAD).to_bytes(_LENGTH_BYTES)
     tester.search(_head(send["udp_header"]) + length + _SDP_PAYLOAD)
     return _heard_out(tester)
 
 
-def _heard_out(tester: Tester) -> Played:
+def _heard_out(tester: LowerTester) -> Played:
     asked_at, told = tester.now, tester.probe.datagrams
     before = len(told)
     tester.until(lambda: len(told) > before, 2.0)
     return Played(tester, asked_at)
 
 
-def _odd_stream(tester: Tester, send: Send) -> Played:
+def _odd_stream(tester: LowerTester, send: Send) -> Played:
     header = iso2.MessageHeader(session_id=b"\0")
     setup = iso2.V2gMessage(header=header, body=requests.build("SessionSetupReq", {}))
     payload = codec("iso2").encode(setup)
@@ -94,13 +94,13 @@ def _head(text: str) -> bytes:
     return bytes.fromhex(found[1])
 
 
-def _connect(tester: Tester, _: Send) -> Played:
+def _connect(tester: LowerTester, _: Send) -> Played:
     asked_at = tester.now
     tester.connect()
     return Played(tester, asked_at)
 
 
-def _offer(tester: Tester, send: Send) -> Played:
+def _offer(tester: LowerTester, send: Send) -> Played:
     offers = tuple(
         AppProtocol(
             protocol_namespace=one.get("ProtocolNamespace", ISO2_NAMESPACE),
@@ -119,38 +119,38 @@ def _offer(tester: Tester, send: Send) -> Played:
     return _listened(tester, asked_at, 1)
 
 
-def _listened(tester: Tester, asked_at: float, count: int) -> Played:
+def _listened(tester: LowerTester, asked_at: float, count: int) -> Played:
     """Wait for so many answers."""
     answers = (tester.answer(asked_at, 2.0) for _ in range(count))
     return Played(tester, asked_at, tuple(filter(None, answers)))
 
 
-def _at_once(tester: Tester, send: Send) -> Played:
+def _at_once(tester: LowerTester, send: Send) -> Played:
     """Send several requests in one piece, and wait for an answer to each."""
     asked_at, names = tester.now, send["messages"]
     tester.send(b"".join(tester.line.say(message(tester, one, {})) for one in names))
     return _listened(tester, asked_at, len(names))
 
 
-def _payload(tester: Tester, send: Send) -> Played:
+def _payload(tester: LowerTester, send: Send) -> Played:
     asked_at, octets = tester.now, bytes.fromhex(send["payload"])
     tester.send(tp.pack(tp.PayloadType.EXI, octets))
     return _listened(tester, asked_at, 1)
 
 
-def _plug(tester: Tester, _: Send) -> Played:
+def _plug(tester: LowerTester, _: Send) -> Played:
     asked_at = tester.now
     tester.plug()
     return Played(tester, asked_at)
 
 
-def _wait(tester: Tester, send: Send) -> Played:
+def _wait(tester: LowerTester, send: Send) -> Played:
     asked_at = tester.now
     tester.wait(send["wait_s"])
     return Played(tester, asked_at)
 
 
-def _poll(tester: Tester, send: Send) -> Played:
+def _poll(tester: LowerTester, send: Send) -> Played:
     """Repeat a request until the connection is closed, or a failure is answered."""
     answers: list[Answer] = []
     began_at, end = tester.now, tester.now + send["for_s"]
@@ -166,7 +166,7 @@ def _poll(tester: Tester, send: Send) -> Played:
     return Played(tester, began_at, tuple(answers))
 
 
-def _say(tester: Tester, send: Send) -> Played:
+def _say(tester: LowerTester, send: Send) -> Played:
     asked_at = tester.now
     if send["message"] is None:
         return Played(tester, asked_at)
@@ -186,7 +186,7 @@ def _say(tester: Tester, send: Send) -> Played:
     return Played(tester, asked_at, tuple(answers), most)
 
 
-def _repeated(tester: Tester, name: str, changes: Send) -> list[Answer]:
+def _repeated(tester: LowerTester, name: str, changes: Send) -> list[Answer]:
     """Send a request until what it waits for is there."""
     answers: list[Answer] = []
     for _ in range(POLLS):
@@ -212,7 +212,7 @@ _SESSIONS: Mapping[str, Callable[[bytes], bytes]] = {
     "random": lambda _: bytes(range(1, 9)),
     "00": lambda _: b"\0",
 }
-_DEEDS: Mapping[str, Callable[[Tester, Send], Played]] = {
+_DEEDS: Mapping[str, Callable[[LowerTester, Send], Played]] = {
     "udp": _datagram,
     "udp_header": _odd_datagram,
     "tcp_header": _odd_stream,

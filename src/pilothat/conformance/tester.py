@@ -64,7 +64,7 @@ class Contracting(Protocol):
         """Return a request with its signature; None for one that needs no purse."""
 
 
-class Tester:
+class LowerTester:
     """The means of a case.
 
     purse: what the car pays with; None: it is authorised at the station

@@ -16,14 +16,14 @@ from pilothat.conformance.road import (
     POLL_S,
     good,
 )
-from pilothat.conformance.tester import Tester
+from pilothat.conformance.tester import LowerTester
 from pilothat.frozen import dataclass
 from pilothat.station.events import Authorised, StopRequested
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.circuit import CarPilot
 from pilothat.twin.stage import WorldSettings
 
-Step = Callable[[Tester], None]
+Step = Callable[[LowerTester], None]
 Table = Mapping[str, Any]
 
 
@@ -67,7 +67,7 @@ def breaks(fault: BenchFault) -> Step:
 def shows(pilot: CarPilot, wait_s: float = 0.0) -> Step:
     """Show another pilot state."""
 
-    def show(tester: Tester) -> None:
+    def show(tester: LowerTester) -> None:
         tester.pilot(pilot)
         tester.wait(wait_s)
 
@@ -77,7 +77,7 @@ def shows(pilot: CarPilot, wait_s: float = 0.0) -> Step:
 def hears(event: Authorised | StopRequested) -> Step:
     """Tell the station something."""
 
-    def hear(tester: Tester) -> None:
+    def hear(tester: LowerTester) -> None:
         tester.world.tell(event)
         tester.wait(POLL_S)
 
@@ -89,19 +89,19 @@ def waits(seconds: float) -> Step:
     return lambda tester: tester.wait(seconds)
 
 
-def plug(tester: Tester) -> None:
+def plug(tester: LowerTester) -> None:
     """Plug in; there is no link yet."""
     tester.plug()
     tester.wait(0.3)
 
 
-def hang_up(tester: Tester) -> None:
+def hang_up(tester: LowerTester) -> None:
     """Close the connection as the car."""
     tester.hang_up()
     tester.wait(1.0)
 
 
-def speak_iso2(tester: Tester) -> None:
+def speak_iso2(tester: LowerTester) -> None:
     """Speak ISO 15118-2 without having agreed on it."""
     tester.line.protocol = "iso2"
 
@@ -109,7 +109,7 @@ def speak_iso2(tester: Tester) -> None:
 def charge_for(seconds: float, every_s: float) -> Step:
     """Charge with a current that changes."""
 
-    def charge(tester: Tester) -> None:
+    def charge(tester: LowerTester) -> None:
         for count in range(int(seconds / every_s)):
             good(tester, "CurrentDemandReq", EVTargetCurrent=5.0 + count % 20)
             tester.wait(every_s)
