@@ -121,8 +121,9 @@ class PigpioHat:
         self._see(answers[-_AROUND:])
         codes = [_code(answer) for answer in answers[:-_AROUND]]
         holds = codes[plan.holds]
-        high_v = self._board.cp_v(median(holds[::2]))
-        low_v = self._board.cp_v(median(holds[1::2]))
+        channels = self._board.channels
+        high_v = self._board.cp_v(median(holds[::2]), channels.cp_high)
+        low_v = self._board.cp_v(median(holds[1::2]), channels.cp_low)
         if self._duty_pct <= 0:
             sample = PilotSample(low_v, None)
         elif self._duty_pct >= STEADY_PCT:
@@ -322,7 +323,7 @@ class PigpioHat:
     def _judge_rail(self, channel: int, code: int) -> None:
         board = self._board
         is_high = channel == board.channels.rail_high
-        volts = board.rail_v(code) if is_high else board.cp_v(code)
+        volts = board.rail_v(code) if is_high else board.cp_v(code, channel)
         self._believe(self._rails[channel].take(volts))
 
     def _believe(self, complaint: str) -> None:

@@ -44,7 +44,8 @@ class RawCheck:
         self._sample = PilotSample(0.0, None)
         self._highest = self._lowest = self._count = self._bad = 0
         self._unseen = 0  # readings since the last of the high half wave
-        self._low_code = revision.cp_code(LOW_MISSING_V)
+        self._raw = revision.channels.cp_raw
+        self._low_code = revision.cp_code(LOW_MISSING_V, self._raw)
 
     def take(self, sample: PilotSample, codes: Sequence[int]) -> str:
         """Take a sample of the holds and raw codes; return a complaint, or nothing."""
@@ -76,8 +77,8 @@ class RawCheck:
 
     def _compare(self, sample: PilotSample) -> str:
         margin_v = self._revision.limits.raw_margin_v
-        highest_v = self._revision.cp_v(self._highest)
-        lowest_v = self._revision.cp_v(self._lowest)
+        highest_v = self._revision.cp_v(self._highest, self._raw)
+        lowest_v = self._revision.cp_v(self._lowest, self._raw)
         low_v = sample.high_v if sample.low_v is None else sample.low_v
         for held_v, raw_v in ((sample.high_v, highest_v), (low_v, lowest_v)):
             if abs(held_v - raw_v) > margin_v:

@@ -7,7 +7,8 @@ a board. What reads a voltage and what makes one up (a twin) use the same formul
 from __future__ import annotations
 
 import tomllib
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import field, fields
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, TypeVar, cast
@@ -16,6 +17,7 @@ from pilothat.errors import ConfigError
 from pilothat.frozen import dataclass
 
 DEFAULT = "rev_a"
+AS_DESIGNED = -1  # no channel of a board's own
 _FOLDER = files("pilothat.board") / "revisions"
 T = TypeVar("T")
 
@@ -226,8 +228,28 @@ class Pwm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrating:
+    """How far a board may be from its design, and how long a calibration holds."""
+
+    most_zero_v: float
+    most_gain: float
+    valid_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a board's own channel needs: volts = gain x what the design reads + zero."""
+
+    zero_v: float = 0.0
+    gain: float = 1.0
+
+
+EXACT = Correction()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """A board revision."""
+    """A board revision; with corrections, by channel, it is one board of it."""
 
     board: Board
     pins: Pins
@@ -243,20 +265,27 @@ class Revision:
     watchdog: Watchdog
     lock: Lock
     pwm: Pwm
+    calibrating: Calibrating
+    corrections: Mapping[int, Correction] = field(default_factory=dict)
 
-    def cp_v(self, code: float) -> float:
-        """Return the voltage at CP, or on the negative rail, from a code."""
+    def cp_v(self, code: float, channel: int = AS_DESIGNED) -> float:
+        """Return the voltage at CP, or on the negative rail, from a channel's code."""
         divider, vref_v = self.divider, self.adc.vref_v
-        return (self.adc.volts(code) - divider.offset_v(vref_v)) / divider.gain
+        volts = (self.adc.volts(code) - divider.offset_v(vref_v)) / divider.gain
+        own = self.corrections.get(channel, EXACT)
+        return own.gain * volts + own.zero_v
 
-    def cp_code(self, volts: float) -> int:
-        """Return the code of a voltage at CP."""
+    def cp_code(self, volts: float, channel: int = AS_DESIGNED) -> int:
+        """Return the code of a voltage at CP on a channel."""
         divider, vref_v = self.divider, self.adc.vref_v
-        return self.adc.code(volts * divider.gain + divider.offset_v(vref_v))
+        own = self.corrections.get(channel, EXACT)
+        seen_v = (volts - own.zero_v) / own.gain
+        return self.adc.code(seen_v * divider.gain + divider.offset_v(vref_v))
 
     def rail_v(self, code: float) -> float:
         """Return the voltage of the positive rail."""
-        return self.adc.volts(code) / self.rail.gain
+        own = self.corrections.get(self.channels.rail_high, EXACT)
+        return own.gain * self.adc.volts(code) / self.rail.gain + own.zero_v
 
     def rail_code(self, volts: float) -> int:
         """Return the code of the positive rail."""
@@ -292,8 +321,8 @@ def read(text: str, where: str) -> Revision:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(error), where=where) from error
-    _compare(set(table), {one.name for one in fields(cast("Any", Revision))}, where)
     kinds = dict(_SECTIONS)
+    _compare(set(table), set(kinds), where)
     made: dict[str, Any] = {
         name: _section(kinds[name], table[name], f"{where}: {name}") for name in table
     }
@@ -315,6 +344,7 @@ _SECTIONS: tuple[tuple[str, type], ...] = (
     ("watchdog", Watchdog),
     ("lock", Lock),
     ("pwm", Pwm),
+    ("calibrating", Calibrating),
 )
 
 

@@ -29,6 +29,7 @@ PP_OHM = 1_500.0  # a fixed cable's resistor
 SENSOR_OHM = 1_097.0  # PT1000 at 25 degrees
 HOT_OHM = 1_385.0  # at 100 degrees
 BROWN_OUT = 0.75  # what is left of the rails
+OFFSET_CODES = 60  # of a converter that is off: 0.4 V at CP
 
 
 class HatFault(Enum):
@@ -39,6 +40,7 @@ class HatFault(Enum):
     SENSOR_OPEN = auto()
     RCM_TRIPPED = auto()
     PWM_STUCK_LOW = auto()  # the line between the Pi and the driver
+    ADC_OFFSET = auto()  # every code is too high
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,10 @@ class Hat:
         self.advance(now)
         if BenchFault.ADC_STUCK in self._bench.faults:
             return 0
+        off = OFFSET_CODES if HatFault.ADC_OFFSET in self._faults else 0
+        return min(self._exact_code(channel, now) + off, self._revision.adc.top)
+
+    def _exact_code(self, channel: int, now: float) -> int:
         revision, channels = self._revision, self._revision.channels
         if channel == channels.cp_raw:
             return revision.cp_code(self._raw_v(now))
