@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from math import inf
-from statistics import median
 
 from pilothat.board.pigpioclient import (
     REMEDY,
@@ -26,22 +23,18 @@ from pilothat.board.pigpioclient import (
     words_of,
 )
 from pilothat.board.pigpiowire import PORT, Cmd, Err, Mode, Pull, words
-from pilothat.board.plausible import RailCheck, RawCheck
 from pilothat.board.revision import DEFAULT, Revision, revision
+from pilothat.board.sampling import FRAME_BYTES, Look, Sampler, code, frame
 from pilothat.errors import BoardError
-from pilothat.frozen import dataclass
-from pilothat.pilot.duty import STEADY_PCT, check_drivable
+from pilothat.pilot.duty import check_drivable
 from pilothat.pilot.levels import PilotSample
 from pilothat.ports import Interlocks
 
 log = logging.getLogger("pilothat.board")
 
-FRESH_S = 0.002  # what a sample has seen besides CP holds for the rest of its turn
 REPLY_S = 0.08  # our choice: a dead daemon must be noticed within 100 ms
 OLDEST = 78  # version of the daemon
 SCRIPTS = SPI_HANDLES = 32
-READINGS = 3  # of each hold; the middle one counts
-RAW_READINGS = 16  # with each sample; two plans see the whole of a period
 DEAD_MAN_S = 0.5
 DEAD_MAN_TICK_S = 0.02
 BEATS = 64  # even, so that each is an edge; more than the script can miss in a tick
@@ -51,22 +44,7 @@ DEAD_MAN = (
     "ld v0 0 ld v1 0 tag 1 mils 20 lda p0 cmp v0 jnz 2 inr v1 lda v1 cmp p1 jm 1 "
     "hp p2 {hz} 0 w p3 0 w p4 0 jmp 1 tag 2 sta v0 ld v1 0 jmp 1"
 )
-_AROUND = 3  # answers of a batch that tell levels and temperatures
 _PROCP_PINS = slice(12, 24)  # of a script's status: its parameters 2 to 4
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a sample reads, and where in the answers what is.
-
-    Samples come in step with the PWM, so chance does not help: two plans take turns,
-    with raw readings at different moments, that together see a whole period.
-    """
-
-    rail: int
-    batch: Batch
-    holds: slice
-    raws: slice
 
 
 class PigpioHat:
@@ -81,16 +59,9 @@ class PigpioHat:
         self._duty_pct = 0.0
         self._is_closed = False
         pins = board.pins
-        self._rails = _rail_checks(board)
-        self._raw = RawCheck(board)
         self._safe = Batch(
             _write(pins.k2_req, 0), _write(pins.k1_req, 0), self._pulse(0.0)
         )
-        self._around: tuple[int, Sequence[int]] = (
-            0,
-            (),
-        )  # levels of all pins, codes of the temperatures
-        self._around_at = -inf
         try:
             self._check_daemon()
             self._start_safe()
@@ -99,10 +70,7 @@ class PigpioHat:
         except BoardError:
             client.close()
             raise
-        self._chain = self._surroundings()
-        high, low = self._rails
-        plans = self._plan(high, is_raw_first=False), self._plan(low, is_raw_first=True)
-        self._plans = cycle(plans)
+        self._sampler = Sampler(board, self._looking)
         self._beats = cycle([self._beat(number) for number in range(BEATS)])
         self._do(Batch(_write(pins.cp_en, 1)))
 
@@ -116,57 +84,30 @@ class PigpioHat:
 
     def sample(self) -> PilotSample:
         """Return the newest sample. Raises BoardError for one that cannot be true."""
-        plan = next(self._plans)
-        answers = self._do(plan.batch)
-        self._see(answers[-_AROUND:])
-        codes = [_code(answer) for answer in answers[:-_AROUND]]
-        holds = codes[plan.holds]
-        channels = self._board.channels
-        high_v = self._board.cp_v(median(holds[::2]), channels.cp_high)
-        low_v = self._board.cp_v(median(holds[1::2]), channels.cp_low)
-        if self._duty_pct <= 0:
-            sample = PilotSample(low_v, None)
-        elif self._duty_pct >= STEADY_PCT:
-            sample = PilotSample(high_v, None)
-        else:
-            sample = PilotSample(high_v, low_v)
-        self._judge_rail(plan.rail, codes[-1])
-        self._believe(self._raw.take(sample, codes[plan.raws]))
-        return sample
+        return self._sampler.sample(self._duty_pct)
 
     def set_contactor(self, *, closed: bool) -> None:
         """Drive the output contactor."""
         self._do(Batch(_write(self._board.pins.k1_req, int(closed))))
-        self._around_at = -inf
+        self._sampler.outdate()
 
     def enable_supply(self, *, on: bool) -> None:
         """Drive the hardware enable line of the supply."""
         self._do(Batch(_write(self._board.pins.k2_req, int(on))))
-        self._around_at = -inf
+        self._sampler.outdate()
 
     def contactor_is_closed(self) -> bool:
         """Return what the mirror contact says; a broken wire says closed."""
-        levels, _ = self._look_around()
-        return not levels >> self._board.pins.k1_fb_n & 1
+        return self._sampler.contactor_is_closed()
 
     def interlocks(self) -> Interlocks:
         """Return the inputs of the safety chain; a broken wire is not good."""
-        levels, codes = self._look_around()
-        pins, sensor, top = (
-            self._board.pins,
-            self._board.temperature,
-            self._board.adc.top,
-        )
-        return Interlocks(
-            is_estop_released=bool(levels >> pins.estop_n & 1),
-            is_rcm_good=bool(levels >> pins.fault_n & 1),
-            is_temperature_good=all(sensor.is_good(code, top) for code in codes),
-        )
+        return self._sampler.interlocks()
 
     def codes(self, channel: int, count: int = 1) -> Sequence[int]:
         """Return so many conversions of a channel, one right after the other."""
         answers = self._do(Batch(*(self._read(channel),) * count))
-        return [_code(answer) for answer in answers]
+        return [code(answer) for answer in answers]
 
     def heartbeat(self) -> None:
         """Give the watchdog its edge, and the dead-man script its number.
@@ -282,33 +223,15 @@ class PigpioHat:
         duty = words(round(duty_pct / 100 * MILLION))
         return Request(Cmd.HP, board.pins.cp_pwm, board.pwm.frequency_hz, duty)
 
-    def _plan(self, rail: int, *, is_raw_first: bool) -> Plan:
-        channels = self._board.channels
-        holds = (channels.cp_high, channels.cp_low) * READINGS
-        raws = (channels.cp_raw,) * RAW_READINGS
-        order = (*raws, *holds, rail) if is_raw_first else (*holds, *raws, rail)
-        readings = (self._read(channel) for channel in order)
-        batch = Batch(*readings, *self._chain.requests)
-        if is_raw_first:
-            return Plan(rail, batch, slice(RAW_READINGS, -1), slice(RAW_READINGS))
-        return Plan(rail, batch, slice(2 * READINGS), slice(2 * READINGS, -1))
+    def _looking(self, channels: Sequence[int]) -> Look:
+        batch = Batch(*(self._read(channel) for channel in channels), _LEVELS)
 
-    def _surroundings(self) -> Batch:
-        channels = self._board.channels
-        sensors = channels.temperature_plus, channels.temperature_minus
-        return Batch(_LEVELS, *(self._read(channel) for channel in sensors))
+        def look() -> tuple[Sequence[int], int]:
+            *answers, levels = self._do(batch)
+            codes = [code(answer) for answer in answers]
+            return codes, int.from_bytes(levels, "little")
 
-    def _look_around(self) -> tuple[int, Sequence[int]]:
-        """Return levels and temperatures, the sample's while they are fresh."""
-        if time.monotonic() - self._around_at > FRESH_S:
-            self._see(self._do(self._chain))
-        return self._around
-
-    def _see(self, answers: Sequence[bytes]) -> None:
-        levels, *temperatures = answers
-        codes = [_code(answer) for answer in temperatures]
-        self._around = int.from_bytes(levels, "little"), codes
-        self._around_at = time.monotonic()
+        return look
 
     def _beat(self, number: int) -> Batch:
         return Batch(
@@ -317,30 +240,7 @@ class PigpioHat:
         )
 
     def _read(self, channel: int) -> Request:
-        frame = bytes((0x06 | channel >> 2, (channel & 3) << 6, 0))
-        return Request(Cmd.SPIX, self._spi, 0, frame, len(frame))
-
-    def _judge_rail(self, channel: int, code: int) -> None:
-        board = self._board
-        is_high = channel == board.channels.rail_high
-        volts = board.rail_v(code) if is_high else board.cp_v(code, channel)
-        self._believe(self._rails[channel].take(volts))
-
-    def _believe(self, complaint: str) -> None:
-        if complaint:
-            raise BoardError(
-                complaint,
-                where="HAT",
-                remedy="Check the board's supply and the ADC; pilothat selftest tells",
-            )
-
-
-def _rail_checks(board: Revision) -> Mapping[int, RailCheck]:
-    driver, tolerance = board.driver, board.limits.rail_tolerance
-    return {
-        board.channels.rail_high: RailCheck("+12 V", driver.rail_high_v, tolerance),
-        board.channels.rail_low: RailCheck("-12 V", driver.rail_low_v, tolerance),
-    }
+        return Request(Cmd.SPIX, self._spi, 0, frame(channel), FRAME_BYTES)
 
 
 _LEVELS = Request(Cmd.BR1, result=None)
@@ -348,10 +248,6 @@ _LEVELS = Request(Cmd.BR1, result=None)
 
 def _write(pin: int, level: int) -> Request:
     return Request(Cmd.WRITE, pin, level)
-
-
-def _code(answer: bytes) -> int:
-    return (answer[1] & 0x0F) << 8 | answer[2]
 
 
 def open_board(options: Mapping[str, str]) -> PigpioHat:
