@@ -7,7 +7,7 @@ a board. What reads a voltage and what makes one up (a twin) use the same formul
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from functools import lru_cache
 from importlib.resources import files
@@ -71,6 +71,7 @@ class Adc:
     pigpio_channel: int
     pigpio_flags: int
     spidev: str
+    kernel_baud: int
 
     @property
     def top(self) -> int:
@@ -224,7 +225,14 @@ class Pwm:
 
     frequency_hz: int
     kernel_channel: int
-    kernel_device_pi5: str
+    kernel_devices: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpio:
+    """The kernel's chip with the pins, by its label."""
+
+    kernel_labels: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +273,7 @@ class Revision:
     watchdog: Watchdog
     lock: Lock
     pwm: Pwm
+    gpio: Gpio
     calibrating: Calibrating
     corrections: Mapping[int, Correction] = field(default_factory=dict)
 
@@ -344,6 +353,7 @@ _SECTIONS: tuple[tuple[str, type], ...] = (
     ("watchdog", Watchdog),
     ("lock", Lock),
     ("pwm", Pwm),
+    ("gpio", Gpio),
     ("calibrating", Calibrating),
 )
 
