@@ -2,13 +2,15 @@
 
 Modems differ in what they answer, so the queries are tried in turn until one is
 answered. An answer "no" while the link is up is a miss, three in a row mean lost.
-Silence is no answer: some firmware is silent while it restarts.
+Silence is no answer: some firmware is silent while it restarts. What comes over the
+link says more than the modem: while a car talks, nobody is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from math import inf
 
 from pilothat.frozen import dataclass
 from pilothat.homeplug.cm import (
@@ -57,11 +59,15 @@ class LinkState(Enum):
 
 
 class LinkWatch:
-    """Watch one link. The owner sends what ``poll`` returns to the modem."""
+    """Watch one link. The owner sends what ``poll`` returns to the modem.
+
+    carried_at: when something came over the link, last; the owner notes it
+    """
 
     def __init__(self, settings: LinkSettings) -> None:
         self.state = LinkState.OFF
         self.deadline: float | None = None
+        self.carried_at = -inf
         self._settings = settings
         self._period_s = settings.matched_s
         self._query = 0
@@ -82,6 +88,9 @@ class LinkWatch:
     def poll(self, now: float) -> Mme | None:
         """Return the query that is due now."""
         if not is_due(self.deadline, now):
+            return None
+        if self.state is LinkState.UP and now < self.carried_at + self._period_s:
+            self.deadline = self.carried_at + self._period_s
             return None
         if self._unanswered >= _UNANSWERED_MAX:
             self._next_query()

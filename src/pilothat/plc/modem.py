@@ -140,6 +140,10 @@ class Modem:
         late = self.tick(now)
         return (*late, *self._take(event, now))
 
+    def carried(self, now: float) -> None:
+        """Note that something of the car came over the link."""
+        self._link.carried_at = now
+
     def tick(self, now: float) -> Sequence[ModemAction]:
         """Let time pass. Harmless when called early or twice."""
         if not is_due(self.deadline, now):

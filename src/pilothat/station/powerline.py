@@ -43,6 +43,8 @@ from pilothat.slac.events import (
 from pilothat.slac.evse import EvseSlac, State
 from pilothat.slac.settings import SlacSettings
 from pilothat.station.actions import Listen, Publish, SendFrame, Topic
+from pilothat.station.events import MessageIn, SdpIn, TcpData
+from pilothat.station.talk import TalkEvent
 
 BLIND = (
     "this modem measures no attenuation: two chargers side by side with such modems "
@@ -185,9 +187,16 @@ class Powerline:
         """Take a change of the pilot between B and C: an EV may prove itself so."""
         self._to_slac(PilotToggled(wants_energy), now)
 
-    def heard_car(self, now: float) -> Sequence[LineAction]:
-        """Take an IPv6 packet of the car as proof of the link."""
-        return self._of_modem(self._to_modem(LinkSeen(), now), now)
+    def heard_car(self, event: TalkEvent, now: float) -> Sequence[LineAction]:
+        """Take what came over the link for a proof that it is there.
+
+        The first of it is told; while a car talks on, the modem need not be asked.
+        """
+        if isinstance(event, MessageIn | TcpData):
+            self._modem.carried(now)
+        elif isinstance(event, SdpIn):
+            return self._of_modem(self._to_modem(LinkSeen(), now), now)
+        return ()
 
     def _to_modem(self, event: ModemEvent, now: float) -> Sequence[ModemAction]:
         return self._noted(self._modem.handle(event, now))

@@ -175,8 +175,7 @@ class Station:
             self._of_line(self.line.renew_key(now), now)
 
     def _network_event(self, event: TalkEvent, now: float) -> None:
-        if isinstance(event, events.SdpIn):
-            self._of_line(self.line.heard_car(now), now)
+        self._of_line(self.line.heard_car(event, now), now)
         self.talk.plant = self._plant_state()
         self._of_talk(self.talk.handle(event, now), now)
 

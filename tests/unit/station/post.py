@@ -49,6 +49,7 @@ from pilothat.station.powerline import (
 )
 from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
+from pilothat.station.talk import TalkEvent
 from pilothat.v2g import sdp
 from pilothat.v2g.messages import din, sap
 
@@ -110,8 +111,8 @@ class ScriptedLine(Powerline):
         self.told.append("leave")
         return (Listen(on=False),)
 
-    def heard_car(self, now: float) -> Sequence[LineAction]:
-        self.told.append("heard")
+    def heard_car(self, event: TalkEvent, now: float) -> Sequence[LineAction]:
+        self.told += ["heard"] * isinstance(event, SdpIn)
         return ()
 
 
