@@ -23,7 +23,7 @@ from pilothat.board.revision import Revision
 from pilothat.frozen import dataclass
 from pilothat.twin.bench import Bench, BenchFault
 from pilothat.twin.circuit import Generator
-from pilothat.twin.soc import Wave
+from pilothat.twin.soc import Soc, Wave
 
 PP_OHM = 1_500.0  # a fixed cable's resistor
 SENSOR_OHM = 1_097.0  # PT1000 at 25 degrees
@@ -63,7 +63,7 @@ class Levels:
     open_low: float
 
 
-LOW = Wave(0, 0.0, 0.0)
+LOW, HIGH = Wave(0, 0.0, 0.0), Wave(0, 1.0, 0.0)
 
 
 class Hat:
@@ -85,6 +85,16 @@ class Hat:
         self._apply(now)
 
     # --- from the Pi
+
+    def follow(self, soc: Soc, now: float) -> None:
+        """Take all outputs from the pins of the Pi."""
+        pins = self._revision.pins
+        wave = soc.wave(pins.cp_pwm)
+        if wave is None:
+            wave = HIGH if soc.level(pins.cp_pwm, now) else LOW
+        self.pulse(wave, now)
+        for pin in (pins.cp_en, pins.k1_req, pins.k2_req, pins.wd_hb):
+            self.drive(pin, soc.level(pin, now), now)
 
     def drive(self, pin: int, level: int, now: float) -> None:
         """Take the level of an output."""

@@ -20,10 +20,10 @@ from pilothat.board.pigpiowire import (
 )
 from pilothat.board.revision import Revision
 from pilothat.machine import earliest
-from pilothat.twin.hat import LOW, Hat
+from pilothat.twin.hat import Hat
 from pilothat.twin.notices import Notices, tick_of
 from pilothat.twin.script import PARAMETERS, Script, ScriptError, parse
-from pilothat.twin.soc import PINS, UPDATABLE, USER_PINS, Soc, Wave
+from pilothat.twin.soc import PINS, UPDATABLE, USER_PINS, Soc
 
 VERSION = 79
 HARDWARE = 0xA02082  # a Pi 3 B
@@ -32,7 +32,6 @@ AUX_CE_PINS = (18, 17, 16)
 LOWEST_BAUD, HIGHEST_BAUD = 32_000, 125_000_000
 FLAG_BITS = 22
 HIGHEST_PULSE_US = 100
-HIGH = Wave(0, 1.0, 0.0)
 
 Result = int | bytes
 # Refused for a pin that is not on the header.
@@ -209,13 +208,7 @@ class Daemon:
 
     def _settle(self, now: float) -> None:
         """Let the board see the pins that go to it, and listeners see all."""
-        soc, pins = self.soc, self._revision.pins
-        wave = soc.wave(pins.cp_pwm)
-        if wave is None:
-            wave = HIGH if soc.level(pins.cp_pwm, now) else LOW
-        self._hat.pulse(wave, now)
-        for pin in (pins.cp_en, pins.k1_req, pins.k2_req, pins.wd_hb):
-            self._hat.drive(pin, soc.level(pin, now), now)
+        self._hat.follow(self.soc, now)
         if not self.notices.is_idle:
             self._look(now)
 
