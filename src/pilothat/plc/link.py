@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from math import inf
 
 from pilothat.frozen import dataclass
 from pilothat.homeplug.cm import (
@@ -59,15 +58,11 @@ class LinkState(Enum):
 
 
 class LinkWatch:
-    """Watch one link. The owner sends what ``poll`` returns to the modem.
-
-    carried_at: when something came over the link, last; the owner notes it
-    """
+    """Watch one link. The owner sends what ``poll`` returns to the modem."""
 
     def __init__(self, settings: LinkSettings) -> None:
         self.state = LinkState.OFF
         self.deadline: float | None = None
-        self.carried_at = -inf
         self._settings = settings
         self._period_s = settings.matched_s
         self._query = 0
@@ -88,9 +83,6 @@ class LinkWatch:
     def poll(self, now: float) -> Mme | None:
         """Return the query that is due now."""
         if not is_due(self.deadline, now):
-            return None
-        if self.state is LinkState.UP and now < self.carried_at + self._period_s:
-            self.deadline = self.carried_at + self._period_s
             return None
         if self._unanswered >= _UNANSWERED_MAX:
             self._next_query()
@@ -115,6 +107,11 @@ class LinkWatch:
     def seen(self, now: float) -> Sequence[LinkUp | LinkDown]:
         """Take a frame that came over the link for the best of answers."""
         return self._learn(now, is_up=True)
+
+    def carried(self, now: float) -> None:
+        """Take a message of the car for as good as an answer to the next poll."""
+        if self.state is LinkState.UP:
+            self.deadline = now + self._period_s
 
     def _learn(self, now: float, *, is_up: bool) -> Sequence[LinkUp | LinkDown]:
         self._unanswered = 0

@@ -142,7 +142,7 @@ class Modem:
 
     def carried(self, now: float) -> None:
         """Note that something of the car came over the link."""
-        self._link.carried_at = now
+        self._link.carried(now)
 
     def tick(self, now: float) -> Sequence[ModemAction]:
         """Let time pass. Harmless when called early or twice."""

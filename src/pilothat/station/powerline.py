@@ -194,7 +194,8 @@ class Powerline:
         """
         if isinstance(event, MessageIn | TcpData):
             self._modem.carried(now)
-        elif isinstance(event, SdpIn):
+            return self._noted(())
+        if isinstance(event, SdpIn):
             return self._of_modem(self._to_modem(LinkSeen(), now), now)
         return ()
 

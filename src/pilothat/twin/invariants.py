@@ -44,7 +44,7 @@ class Watch:
     """Rules that the same changes can break."""
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
-        self._rules = rules
+        self._names, self._rules = tuple(rules), tuple(rules.values())
         self.calm_until = _BROKEN  # all rules hold until then, if nothing changes
 
     def stir(self) -> None:
@@ -53,11 +53,11 @@ class Watch:
 
     def look(self, now: float) -> Iterable[str]:
         """Return which rules are broken."""
-        untils = [holds(now) for holds in self._rules.values()]
+        untils = [holds(now) for holds in self._rules]
         self.calm_until = min(untils) - _ROUNDING_S
         if _BROKEN not in untils:
             return ()
-        return [n for n, u in zip(self._rules, untils, strict=True) if u == _BROKEN]
+        return [n for n, u in zip(self._names, untils, strict=True) if u == _BROKEN]
 
 
 class Invariants:

@@ -60,15 +60,15 @@ def test_a_link_that_is_up_is_polled_slowly() -> None:
 def test_nobody_is_asked_while_the_car_talks_and_soon_after_it_is_silent() -> None:
     watch = up()
     for tenth in range(5, 50, 5):
-        watch.carried_at = tenth / 10
+        watch.carried(tenth / 10)
         assert watch.poll(tenth / 10) is None
-    assert watch.deadline == 5.0
+    assert watch.deadline == 5.5
     assert watch.poll(5.5) == VsPlLnkStatusReq()
 
 
 def test_talk_is_no_proof_of_a_link_that_is_still_to_come() -> None:
     watch = watching()
-    watch.carried_at = 0.0
+    watch.carried(0.0)
     assert watch.poll(0.0) == VsPlLnkStatusReq()
 
 
