@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -77,18 +78,29 @@ def twin_board(folder: Path) -> Iterator[Subject]:
 
 
 @contextlib.contextmanager
-def pigpio_board(folder: Path) -> Iterator[Subject]:
+def hat_board(driver: str, folder: Path) -> Iterator[Subject]:
     with running(folder) as twin:
-        options = {"pigpio_port": str(twin.port), "reply_s": str(PATIENT_S)}
-        board = open_board("pigpio", options)
+        options = {
+            "pigpio_port": str(twin.port),
+            "kernel_twin": twin.kernel,
+            "reply_s": str(PATIENT_S),
+        }
+        board = open_board(driver, options)
         board.heartbeat()
         board.heartbeat()
-        subject = Subject(board, twin.path, lambda: open_board("pigpio", options))
+        subject = Subject(board, twin.path, lambda: open_board(driver, options))
         yield subject
         subject.board.close()
 
 
-@pytest.fixture(params=[twin_board, pigpio_board], ids=["twin", "pigpio"])
+BOARDS = {
+    "twin": twin_board,
+    "pigpio": partial(hat_board, "pigpio"),
+    "kernel": partial(hat_board, "kernel"),
+}
+
+
+@pytest.fixture(params=list(BOARDS.values()), ids=list(BOARDS))
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
     with request.param(tmp_path) as made:
         yield made

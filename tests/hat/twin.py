@@ -35,6 +35,10 @@ class Running:
     def port(self) -> int:
         return self.twin.address[1]
 
+    @property
+    def kernel(self) -> str:
+        return f"{self.path}.kernel"
+
     def fail(
         self, fault: BenchFault | HatFault | DaemonFault, *, on: bool = True
     ) -> None:
@@ -51,15 +55,16 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Running]:
-    """Run a twin on a free port."""
-    path = str(folder / "bench.sock")
-    with contextlib.closing(HatTwin(path, ("127.0.0.1", 0), revision())) as twin:
+    """Run a twin on a free port, and a kernel beside it."""
+    path, address = str(folder / "bench.sock"), ("127.0.0.1", 0)
+    made = HatTwin(path, address, revision(), kernel=f"{path}.kernel")
+    with contextlib.closing(made) as twin:
         thread = threading.Thread(target=twin.run)
         thread.start()
         try:
-            made = Running(twin, path)
-            yield made
-            until(made.is_left, "all clients gone")
+            hat = Running(twin, path)
+            yield hat
+            until(hat.is_left, "all clients gone")
         finally:
             twin.stop()
             thread.join()

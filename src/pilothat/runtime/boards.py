@@ -12,6 +12,7 @@ from pilothat.ports import PilotBackend, PowerSupply
 BOARDS: Mapping[str, str] = {
     "twin": "pilothat.runtime.twinbench:open_board",
     "pigpio": "pilothat.board.pigpiohat:open_board",
+    "kernel": "pilothat.board.kernelhat:open_board",
 }
 SUPPLIES: Mapping[str, str] = {
     "twin": "pilothat.runtime.twinbench:open_supply",

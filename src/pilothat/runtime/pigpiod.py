@@ -1,9 +1,10 @@
 """The twin of the HAT in real time: pigpio's daemon, with a board and a car behind it.
 
 One TCP port speaks the daemon's protocol, so that any client of it works here: the
-driver, the package pigpio, gpiozero, ``pigs``. One UNIX socket is the twin's bench,
-where supply and car plug in, and where everything can be broken and mended. The daemon
-may die or hang; the board goes on, as a real one does, until its watchdog acts.
+driver, the package pigpio, gpiozero, ``pigs``. A UNIX socket is the kernel of a Pi 5
+for the driver ``kernel``. Another is the twin's bench, where supply and car plug in,
+and where everything can be broken and mended. Daemon and kernel may die or hang; the
+board goes on, as a real one does, until its watchdog acts.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from pilothat.board.pigpiowire import (
 from pilothat.board.revision import Revision
 from pilothat.errors import BoardError
 from pilothat.machine import earliest
+from pilothat.runtime.doors import Caller, Door, Faults
+from pilothat.runtime.kerneldoor import KernelDoor
 from pilothat.runtime.twinbench import (
     BenchPort,
     DaemonFault,
@@ -34,72 +37,137 @@ from pilothat.runtime.twinbench import (
 )
 from pilothat.twin.bench import BenchSettings
 from pilothat.twin.hat import Hat
+from pilothat.twin.kernel import Kernel
 from pilothat.twin.pigpio import Daemon
 
 log = logging.getLogger("pilothat.hat")
 
 TURN_S = 0.02  # how often the bench is served at least
-SLOW_S = 0.4  # how late answers come with SLOW
 _CHUNK = 65_536
 _U32 = 0xFFFF_FFFF
+NOWHERE = ("", 0)
+_OUT = frozenset({DaemonFault.DEAD, DaemonFault.FROZEN})
 
 
-class _Client:
-    """A connection: what has come, what must go, the notifications it hears."""
+class PigpioCaller(Caller):
+    """A client of the daemon: what has come, the notifications it hears."""
 
     def __init__(self, connection: socket.socket) -> None:
-        connection.settimeout(0)
+        super().__init__(connection)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.connection = connection
         self.incoming = bytearray()
         self.outgoing = bytearray()
-        self.late: list[tuple[float, bytes]] = []
-        self.before = b""  # the answer to the request before
         self.handle = -1
 
-    def flush(self) -> None:
-        """Send what can be sent. Raises OSError when the other end is gone."""
-        if self.outgoing:
+
+class PigpioDoor(Door[PigpioCaller]):
+    """The daemon's port."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        address: tuple[str, int],
+        daemon: Daemon,
+    ) -> None:
+        where = f"twin of the HAT, port {address[1]}"
+        super().__init__(selector, where, self._listen, PigpioCaller)
+        self._daemon = daemon
+        self.address = address  # the same port again, once it is known
+
+    def hear(self, caller: PigpioCaller, faults: Faults) -> None:
+        """Answer all whole requests. Raises OSError when the client is gone."""
+        with contextlib.suppress(BlockingIOError):
+            chunk = caller.connection.recv(_CHUNK)
+            if not chunk:
+                raise ConnectionResetError
+            caller.incoming += chunk
+        while len(caller.incoming) >= HEAD.size:
+            command, p1, p2, size = HEAD.unpack_from(caller.incoming)
+            if size > MAX_EXTENSION:
+                raise ConnectionAbortedError
+            end = HEAD.size + size
+            if len(caller.incoming) < end:
+                break
+            extension = bytes(caller.incoming[HEAD.size : end])
+            del caller.incoming[:end]
+            now = time.monotonic()
+            result = self._daemon.handle(command, p1, p2, extension, now)
+            if command == Cmd.NOIB and isinstance(result, int):
+                caller.handle = result
+            if DaemonFault.REFUSING in faults:
+                result = int(Err.BAD_HANDLE)
+            caller.answer(encode((command, p1, p2), result), faults, now)
+        self._flush(caller, time.monotonic())
+
+    def send(self, caller: PigpioCaller, now: float) -> None:
+        """Send notifications, and what is due or did not fit before."""
+        caller.outgoing += self._daemon.notices.take(caller.handle)
+        self._flush(caller, now)
+
+    def lost(self, caller: PigpioCaller) -> None:
+        """Free its notifications; the rest stays."""
+        self._daemon.notices.close(caller.handle)
+
+    def _listen(self) -> socket.socket:
+        listener = socket.create_server(self.address, backlog=16)
+        host, port = listener.getsockname()[:2]
+        self.address = host, port
+        return listener
+
+    @staticmethod
+    def _flush(caller: PigpioCaller, now: float) -> None:
+        caller.outgoing += b"".join(caller.due(now))
+        if caller.outgoing:
             with contextlib.suppress(BlockingIOError):
-                del self.outgoing[: self.connection.send(self.outgoing)]
+                del caller.outgoing[: caller.connection.send(caller.outgoing)]
 
 
 class HatTwin:
-    """The daemon and its sockets."""
+    """The board on its bench, and the doors to it.
+
+    address: of the daemon's port; None for a machine without the daemon
+    kernel:  path of the kernel's socket; empty for none
+    """
 
     def __init__(
         self,
         path: str,
-        address: tuple[str, int],
+        address: tuple[str, int] | None,
         revision: Revision,
         mains_v: float | None = None,
+        kernel: str = "",
     ) -> None:
         now = time.monotonic()
         self.port = BenchPort(path, BenchSettings(mains_v=mains_v))
         self.hat = Hat(self.port.bench, revision, now)
         self.daemon = Daemon(self.hat, revision)
+        self._kernel = Kernel(self.hat, revision, self.daemon.soc)
         self._faults: frozenset[DaemonFault] = frozenset()
-        self._clients: list[_Client] = []
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.port, selectors.EVENT_READ)
-        self._listener: socket.socket | None = None
+        self._pigpio = PigpioDoor(self._selector, address or NOWHERE, self.daemon)
+        doors: list[PigpioDoor | KernelDoor] = [self._pigpio] if address else []
+        if kernel:
+            doors.append(KernelDoor(self._selector, kernel, self._kernel))
+        self._doors = tuple(doors)
         self._changes = self.hat.changes
         self._gates = self.hat.gates
         self._is_stopped = False
         try:
-            self.address = self._listen(address)
-        except OSError as error:
+            self._open()
+        except BoardError:
             self.close()
-            raise BoardError(
-                f"cannot listen on port {address[1]} ({error.strerror})",
-                where="twin of the HAT",
-                remedy="Another daemon runs there; choose another port",
-            ) from error
+            raise
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the daemon's port is."""
+        return self._pigpio.address
 
     @property
     def clients(self) -> int:
         """How many connections there are."""
-        return len(self._clients)
+        return sum(len(door.callers) for door in self._doors)
 
     def run(self) -> None:
         """Serve until ``stop``."""
@@ -112,7 +180,7 @@ class HatTwin:
 
     def close(self) -> None:
         """Let go of all sockets; the board has lost its Pi."""
-        self._hang_up()
+        self._shut()
         self._selector.close()
         self.port.close()
 
@@ -125,15 +193,17 @@ class HatTwin:
             self._hear(value, now)
         if not self.is_out:
             self.daemon.advance(now)
+            self._kernel.advance(now)
             for one in ready:
                 self._attend(one)
-        self._write(now)
+        for door in self._doors:
+            door.write(now)
         self._tell(now)
 
     @property
     def is_out(self) -> bool:
         """Whether the daemon does nothing at the moment."""
-        return bool(self._faults & {DaemonFault.DEAD, DaemonFault.FROZEN})
+        return bool(self._faults & _OUT)
 
     def _wait(self, limit_s: float) -> Sequence[object]:
         """Wait for sockets; a daemon that is out looks at the bench only."""
@@ -143,9 +213,8 @@ class HatTwin:
         return [key.fileobj for key, _ in self._selector.select(limit_s)]
 
     def _wait_s(self) -> float:
-        late = (client.late[0][0] for client in self._clients if client.late)
         deadline = self.hat.deadline if self.is_out else self.daemon.deadline
-        due = earliest(deadline, *late)
+        due = earliest(deadline, *(door.deadline for door in self._doors))
         if due is None:
             return TURN_S
         return min(max(due - time.monotonic(), 0.0), TURN_S)
@@ -167,95 +236,19 @@ class HatTwin:
                 gates.is_k2_on,
             )
 
-    # --- connections
-
-    def _listen(self, address: tuple[str, int]) -> tuple[str, int]:
-        listener = socket.create_server(address, backlog=16)
-        listener.settimeout(0)
-        self._listener = listener
-        self._selector.register(listener, selectors.EVENT_READ)
-        host, port = listener.getsockname()[:2]
-        return host, port
-
-    def _hang_up(self) -> None:
-        for client in list(self._clients):
-            self._drop(client)
-        if self._listener is not None:
-            self._selector.unregister(self._listener)
-            self._listener.close()
-            self._listener = None
+    # --- doors
 
     def _attend(self, ready: object) -> None:
-        if ready is self._listener:
-            self._accept()
-        for client in [one for one in self._clients if one.connection is ready]:
-            try:
-                self._receive(client)
-            except OSError:
-                self._drop(client)
+        for door in self._doors:
+            door.attend(ready, self._faults)
 
-    def _accept(self) -> None:
-        if self._listener is not None:
-            with contextlib.suppress(BlockingIOError):
-                client = _Client(self._listener.accept()[0])
-                self._clients.append(client)
-                self._selector.register(client.connection, selectors.EVENT_READ)
+    def _open(self) -> None:
+        for door in self._doors:
+            door.open()
 
-    def _drop(self, client: _Client) -> None:
-        self._clients.remove(client)
-        self._selector.unregister(client.connection)
-        client.connection.close()
-        self.daemon.notices.close(client.handle)
-
-    def _receive(self, client: _Client) -> None:
-        """Answer all whole requests. Raises OSError when the client is gone."""
-        with contextlib.suppress(BlockingIOError):
-            chunk = client.connection.recv(_CHUNK)
-            if not chunk:
-                raise ConnectionResetError
-            client.incoming += chunk
-        while len(client.incoming) >= HEAD.size:
-            command, p1, p2, size = HEAD.unpack_from(client.incoming)
-            if size > MAX_EXTENSION:
-                raise ConnectionAbortedError
-            end = HEAD.size + size
-            if len(client.incoming) < end:
-                break
-            extension = bytes(client.incoming[HEAD.size : end])
-            del client.incoming[:end]
-            self._answer(client, (command, p1, p2), extension)
-        client.flush()
-
-    def _answer(
-        self, client: _Client, words: tuple[int, int, int], extension: bytes
-    ) -> None:
-        now = time.monotonic()
-        command, p1, p2 = words
-        result = self.daemon.handle(command, p1, p2, extension, now)
-        if command == Cmd.NOIB and isinstance(result, int):
-            client.handle = result
-        if DaemonFault.REFUSING in self._faults:
-            result = int(Err.BAD_HANDLE)
-        answer = encode(words, result)
-        if DaemonFault.WRONG in self._faults:
-            answer, client.before = client.before or answer, answer
-        else:
-            client.before = answer
-        if DaemonFault.SLOW in self._faults:
-            client.late.append((now + SLOW_S, answer))
-        else:
-            client.outgoing += answer
-
-    def _write(self, now: float) -> None:
-        """Send notifications, late answers, and what did not fit before."""
-        for client in list(self._clients):
-            client.outgoing += self.daemon.notices.take(client.handle)
-            while client.late and client.late[0][0] <= now:
-                client.outgoing += client.late.pop(0)[1]
-            try:
-                client.flush()
-            except OSError:
-                self._drop(client)
+    def _shut(self) -> None:
+        for door in self._doors:
+            door.shut()
 
     # --- faults
 
@@ -272,10 +265,10 @@ class HatTwin:
         if fault is not DaemonFault.DEAD:
             return
         if on:
-            self._hang_up()
+            self._shut()
             self.daemon.restart()
-        elif self._listener is None:
-            self._listen(self.address)
+        else:
+            self._open()
 
 
 def encode(words: Sequence[int], result: int | bytes) -> bytes:

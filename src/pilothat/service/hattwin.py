@@ -1,11 +1,17 @@
-"""Be the HAT: pigpio's daemon with a simulated board, cable and car behind it.
+"""Be the HAT: pigpio's daemon, or a kernel, with a simulated board and car behind it.
 
     pilothat hat-twin --socket /tmp/pilothat-bench.sock --port 8888
     pilothat run --config station.toml       with board.driver = "pigpio"
     pilothat ev --interface eth1 --bench /tmp/pilothat-bench.sock
 
-Any client of the daemon works on it: pigs, the package pigpio, gpiozero. What is broken
-while it runs, by name, with a second command on the same socket:
+Any client of the daemon works on it: pigs, the package pigpio, gpiozero. With --kernel
+it is a Pi without the daemon, for the driver kernel; with --port as well it is both:
+
+    pilothat hat-twin --kernel /tmp/pilothat-kernel.sock
+    pilothat run --config station.toml       with board.driver = "kernel" and
+                                             board.kernel_twin = the same socket
+
+What is broken while it runs, by name, with a second command on the same bench:
 
     pilothat hat-twin --socket /tmp/pilothat-bench.sock --break dead
     pilothat hat-twin --socket /tmp/pilothat-bench.sock --mend dead
@@ -50,7 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--socket", default=DEFAULT_SOCKET, metavar="BENCH")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument(
-        "--port", type=int, default=PORT, metavar="N", help="0 takes a free one"
+        "--port",
+        type=int,
+        metavar="N",
+        help=f"of the daemon, 0 takes a free one; {PORT}, or none with --kernel",
+    )
+    parser.add_argument(
+        "--kernel", default="", metavar="SOCKET", help="serve a kernel there"
     )
     parser.add_argument("--revision", default=DEFAULT, help="of the board")
     parser.add_argument(
@@ -68,13 +80,18 @@ def run(options: argparse.Namespace) -> int:
     if options.broken or options.mended:
         return _inject(options)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    address = options.host, options.port
-    made = HatTwin(options.socket, address, revision(options.revision), options.mains_v)
+    board, port = revision(options.revision), options.port
+    if port is None and not options.kernel:
+        port = PORT
+    address = None if port is None else (options.host, port)
+    made = HatTwin(options.socket, address, board, options.mains_v, options.kernel)
     with contextlib.closing(made) as twin:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: twin.stop())
         _hurry()
-        log.info("ready port=%d bench=%s", twin.address[1], options.socket)
+        ports = f"port={twin.address[1]}" if address else ""
+        kernel = f"kernel={options.kernel}" if options.kernel else ""
+        log.info("ready %s bench=%s", f"{ports} {kernel}".strip(), options.socket)
         twin.run()
     return 0
 

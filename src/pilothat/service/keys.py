@@ -301,8 +301,8 @@ KEYS: Sequence[Key] = (
         str,
         "twin",
         "the HAT that drives the pilot; twin is a simulated one, pigpio is on a Pi "
-        "Zero to 4 with pigpio's daemon",
-        choices=("twin", "pigpio"),
+        "Zero to 4 with pigpio's daemon, kernel on every Pi",
+        choices=("twin", "pigpio", "kernel"),
     ),
     Key(
         "board",
@@ -320,6 +320,13 @@ KEYS: Sequence[Key] = (
         "where pigpio's daemon runs; a HAT is driven from its own Pi",
     ),
     Key("board", "pigpio_port", int, PORT, "port of pigpio's daemon", 1, 65535),
+    Key(
+        "board",
+        "kernel_twin",
+        str,
+        "",
+        "socket of a twin's kernel (pilothat hat-twin --kernel); empty: this machine's",
+    ),
     Key(
         "board",
         "socket",
