@@ -5,16 +5,25 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.hat.twin import PATIENT_S, Running, running
 
+from pilothat.board import asked
+from pilothat.board.asked import MOVED, SAW, Company
 from pilothat.board.pigpioclient import Client
 from pilothat.board.pigpiohat import PigpioHat
 from pilothat.board.revision import revision
-from pilothat.board.selftest import Probe, Row, Verdict, rows
+from pilothat.board.selftest import NO_CODES, Probe, rows
+from pilothat.board.verdict import Row, Verdict
+from pilothat.ports import PilotBackend
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.service.cli import main
 from pilothat.twin.bench import BenchFault, CarElectrics
@@ -22,6 +31,8 @@ from pilothat.twin.circuit import CarPilot
 from pilothat.twin.hat import HatFault
 
 REV = revision()
+ALONE = Company()
+BEYOND = 1.0  # of a rail that sags, V
 
 
 @pytest.fixture
@@ -30,9 +41,17 @@ def hat(tmp_path: Path) -> Iterator[Running]:
         yield made
 
 
-def report(hat: Running, *, with_contactor: bool = False) -> list[Row]:
+def report(hat: Running, company: Company = ALONE) -> list[Row]:
     with contextlib.closing(PigpioHat(Client(port=hat.port), REV, PATIENT_S)) as board:
-        return list(rows(Probe(board, REV), with_contactor=with_contactor))
+        probe = Probe(board, REV)
+        return [*rows(probe), *asked.rows(probe, company)]
+
+
+def answered(hat: Running, company: Company) -> dict[str, Verdict]:
+    """Return how the checks with a person end."""
+    with contextlib.closing(PigpioHat(Client(port=hat.port), REV, PATIENT_S)) as board:
+        found = list(asked.rows(Probe(board, REV), company))
+        return {row.name: row.verdict for row in found}
 
 
 def named(hat: Running, name: str) -> Row:
@@ -49,15 +68,119 @@ def test_good_board_passes_and_its_contactor_was_never_closed(hat: Running) -> N
     found = report(hat)
     assert failed(found) == []
     skipped = [row.name for row in found if row.verdict is Verdict.SKIP]
-    assert skipped == ["contactor closes"]
-    assert len(found) == 30
+    assert skipped == [
+        "contactor closes",
+        "lamp green",
+        "lamp red",
+        "lock moves",
+        "emergency stop opens",
+    ]
+    assert len(found) == 35
 
 
 def test_contactor_is_measured_when_that_is_asked_for(hat: Running) -> None:
-    found = {row.name: row for row in report(hat, with_contactor=True)}
+    found = {row.name: row for row in report(hat, Company(closes=True))}
     for name in ("contactor closes", "contactor opens"):
         assert found[name].verdict is Verdict.PASS
         assert 0.01 < (found[name].measured or 0.0) < 0.3
+
+
+def test_sagging_rails_are_rows_that_fail_and_say_what_to_do(hat: Running) -> None:
+    hat.fail(HatFault.BROWN_OUT)
+    row = named(hat, "+12 V rail")
+    assert row.verdict is Verdict.FAIL
+    assert (row.measured or 0.0) < row.low - BEYOND
+    assert "measure it" in row.advice
+
+
+@dataclass
+class Bench:
+    """LEDs and lock that note what they are told; the words of a person."""
+
+    told: list[str] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
+    pressed: Callable[[], None] = lambda: None
+
+    def show(self, *, green: bool, red: bool) -> None:
+        self.told.append(f"green={green:d} red={red:d}")
+
+    def begin(self, *, locked: bool) -> None:
+        self.told.append("out" if locked else "in")
+
+    def stop(self) -> None:
+        self.told.append("stop")
+
+    def ask(self, question: str) -> str:
+        if question.startswith("Press"):
+            self.pressed()
+        return next((w for key, w in self.words.items() if key in question), "")
+
+
+def test_lamps_and_lock_pass_when_a_person_saw_them(hat: Running) -> None:
+    bench = Bench(words={"lamp": SAW, "bolt": MOVED, "Press": "skip"})
+    found = answered(hat, Company(bench.ask, lamps=bench, motor=bench))
+    assert found == {
+        "contactor closes": Verdict.SKIP,
+        "lamp green": Verdict.PASS,
+        "lamp red": Verdict.PASS,
+        "lock moves out": Verdict.PASS,
+        "lock moves in": Verdict.PASS,
+        "emergency stop opens": Verdict.SKIP,
+    }
+    off = "green=0 red=0"
+    lamps = ["green=1 red=0", off, "green=0 red=1", off]
+    assert bench.told == [*lamps, "out", "stop", "in", "stop"]
+
+
+def test_lamp_that_nobody_saw_has_failed(hat: Running) -> None:
+    bench = Bench(words={"lamp": "no", "Press": "skip"})
+    found = answered(hat, Company(bench.ask, lamps=bench))
+    assert found["lamp green"] is Verdict.FAIL
+    assert found["lock moves"] is Verdict.SKIP
+
+
+def test_emergency_stop_is_seen_to_open_and_to_close(hat: Running) -> None:
+    bench = Bench(pressed=lambda: hat.fail(BenchFault.ESTOP))
+
+    def ask(question: str) -> str:
+        if question.startswith("Release"):
+            hat.fail(BenchFault.ESTOP, on=False)
+        return bench.ask(question)
+
+    found = answered(hat, Company(ask))
+    assert found["emergency stop opens"] is Verdict.PASS
+    assert found["emergency stop closes again"] is Verdict.PASS
+
+
+class Plain:
+    """A driver without codes, as one behind a serial line."""
+
+    def __init__(self, board: PigpioHat) -> None:
+        for name in (
+            "set_pwm",
+            "sample",
+            "heartbeat",
+            "interlocks",
+            "contactor_is_closed",
+            "set_contactor",
+            "enable_supply",
+            "close",
+        ):
+            setattr(self, name, getattr(board, name))
+
+
+def test_driver_without_codes_skips_what_it_cannot_tell_and_measures_the_rest(
+    hat: Running,
+) -> None:
+    with contextlib.closing(PigpioHat(Client(port=hat.port), REV, PATIENT_S)) as board:
+        plain = cast("PilotBackend", Plain(board))
+        found = {row.name: row for row in rows(Probe(plain, REV))}
+    assert failed(list(found.values())) == []
+    assert found["CP steady high"].note == "state A"
+    assert found["CP at 5 %, low"].verdict is Verdict.PASS
+    for name in ("+12 V and -12 V rail", "PP", "watchdog trips after"):
+        assert found[name].verdict is Verdict.SKIP
+        assert found[name].note == NO_CODES
 
 
 def test_load_on_the_pilot_is_told_as_its_state(hat: Running) -> None:
@@ -89,21 +212,65 @@ def test_command_prints_every_value_with_its_limits(
 ) -> None:
     assert main(["selftest", "--board", "twin"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "29 PASS, 0 FAIL, 1 SKIP"
+    assert lines[-1] == "30 PASS, 0 FAIL, 17 SKIP"
     assert any("+12 V rail" in line and "PASS" in line for line in lines)
 
 
 def test_command_tells_json_and_does_not_touch_the_contactor_unconfirmed(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
-    assert main(["selftest", "--contactor", "--json"]) == 0
+    file = tmp_path / "report.json"
+    command = ["selftest", "--contactor", "--json", "--report", str(file)]
+    assert main(command) == 0
     told = json.loads(capsys.readouterr().out)
     results = {row["name"]: row["result"] for row in told["checks"]}
     assert told["good"] is True
     assert results["contactor closes"] == "SKIP"
+    assert json.loads(file.read_text()) == told
+    assert told["date"].startswith("20")
+    assert (told["driver"], told["revision"]) == ("twin", "rev_a")
 
 
-def test_command_fails_without_a_daemon(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["selftest", "--board", "pigpio", "--port", "1"]) == 1
+def test_report_as_text_has_its_head_and_every_row(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "report.txt"
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    there = f"pigpio_port={port}"
+    command = ["selftest", "--board", "pigpio", "--option", there]
+    assert main([*command, "--report", str(file)]) == 1
     assert "no daemon answers" in capsys.readouterr().out
+    lines = file.read_text().splitlines()
+    assert lines[0].startswith("date ")
+    assert any(line.startswith("EEPROM vendor") for line in lines)
+    assert lines[-1].startswith("0 PASS")
+
+
+def test_board_is_that_of_a_settings_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "station.toml"
+    file.write_text('[station]\ninterface = "x"\n[board]\ndriver = "auto"\n')
+    assert main(["selftest", "--config", str(file)]) == 2
+    assert '"auto" found no Raspberry Pi' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["port=1", "pigpio_port"])
+def test_unknown_option_is_refused(
+    capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    assert main(["selftest", "--option", option]) == 2
+    assert "Known: driver, revision" in capsys.readouterr().err
+
+
+def test_script_needs_nothing_installed(tmp_path: Path) -> None:
+    """It runs with a bare Python: no package of a Pi, none of ours."""
+    script = Path(__file__).parents[2] / "scripts" / "gpio-test"
+    command = [sys.executable, "-I", "-S", str(script), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["good"] is True

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
+from pilothat.board.calibration import board_of
 from pilothat.board.pigpioclient import (
     REMEDY,
     Batch,
@@ -23,7 +24,7 @@ from pilothat.board.pigpioclient import (
     words_of,
 )
 from pilothat.board.pigpiowire import PORT, Cmd, Err, Mode, Pull, words
-from pilothat.board.revision import DEFAULT, Revision, revision
+from pilothat.board.revision import Revision
 from pilothat.board.sampling import FRAME_BYTES, Look, Sampler, code, frame
 from pilothat.errors import BoardError
 from pilothat.pilot.duty import check_drivable
@@ -254,11 +255,12 @@ def open_board(options: Mapping[str, str]) -> PigpioHat:
     """Open the board.
 
     Options: ``pigpio_host`` and ``pigpio_port`` are the daemon's address, ``revision``
-    is the board's, ``reply_s`` how late an answer may be where nothing is at stake.
+    and ``calibration`` the board's, ``reply_s`` how late an answer may be where nothing
+    is at stake.
     """
+    board = board_of(options)
     client = Client(
         options.get("pigpio_host", "127.0.0.1"),
         int(options.get("pigpio_port", PORT)),
     )
-    board = revision(options.get("revision", DEFAULT))
     return PigpioHat(client, board, float(options.get("reply_s", REPLY_S)))

@@ -9,18 +9,29 @@ from typing import cast
 from pilothat.errors import ConfigError
 from pilothat.ports import PilotBackend, PowerSupply
 
+AUTO = "auto"
 BOARDS: Mapping[str, str] = {
     "twin": "pilothat.runtime.twinbench:open_board",
     "pigpio": "pilothat.board.pigpiohat:open_board",
     "kernel": "pilothat.board.kernelhat:open_board",
 }
+_CHOOSERS: Mapping[str, str] = {AUTO: "pilothat.board.detect:choose"}
 SUPPLIES: Mapping[str, str] = {
     "twin": "pilothat.runtime.twinbench:open_supply",
 }
 
 
+def chosen(name: str, options: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """Return driver and options; "auto" looks at this machine. Raises ConfigError."""
+    if name != AUTO:
+        return name, options
+    found = _open(_CHOOSERS, name, options, "board.driver")
+    return cast("tuple[str, Mapping[str, str]]", found)
+
+
 def open_board(name: str, options: Mapping[str, str]) -> PilotBackend:
     """Return the board of this name. Raises ConfigError, BoardError."""
+    name, options = chosen(name, options)
     return cast("PilotBackend", _open(BOARDS, name, options, "board.driver"))
 
 

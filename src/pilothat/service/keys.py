@@ -301,8 +301,9 @@ KEYS: Sequence[Key] = (
         str,
         "twin",
         "the HAT that drives the pilot; twin is a simulated one, pigpio is on a Pi "
-        "Zero to 4 with pigpio's daemon, kernel on every Pi",
-        choices=("twin", "pigpio", "kernel"),
+        "Zero to 4 with pigpio's daemon, kernel on every Pi; auto goes by the HAT's "
+        "EEPROM and the Pi",
+        choices=("twin", "pigpio", "kernel", "auto"),
     ),
     Key(
         "board",
@@ -311,6 +312,28 @@ KEYS: Sequence[Key] = (
         DEFAULT,
         "revision of the HAT, with all its constants",
         choices=tuple(names()),
+    ),
+    Key(
+        "board",
+        "calibration",
+        str,
+        "",
+        "file that pilothat calibrate wrote for this very board; empty: as designed",
+    ),
+    Key(
+        "board",
+        "panel",
+        bool,
+        default=False,
+        why="the board's LEDs show the station's phase",
+    ),
+    Key(
+        "board",
+        "lock",
+        bool,
+        default=False,
+        why="a socket's lock holds the plug from the match until the outlet is dead; "
+        "needs board.panel",
     ),
     Key(
         "board",

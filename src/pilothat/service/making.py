@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pilothat.board.calibration import board_of
 from pilothat.errors import ConfigError
 from pilothat.plant import AcRatings, Ratings
+from pilothat.runtime.boards import chosen
 from pilothat.service.config import Settings
 from pilothat.slac.settings import SlacSettings, Validates
 from pilothat.station.settings import StationSettings
@@ -21,6 +23,12 @@ PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
 def check(settings: Settings) -> None:
     """Raise ConfigError for settings that are good alone, but not together."""
     _tariff(settings.text("v2g.tariff"))
+    if settings.flag("board.lock") and not settings.flag("board.panel"):
+        raise ConfigError(
+            "is moved by the panel, and board.panel is false",
+            where="board.lock",
+            remedy="Set board.panel to true",
+        )
     if settings.text("station.outlet") != "ac":
         return
     if settings.text("v2g.protocols") == "din":
@@ -35,6 +43,18 @@ def check(settings: Settings) -> None:
             where="supply.simulate_precharge",
             remedy="Take it out",
         )
+
+
+def with_board(settings: Settings) -> Settings:
+    """Return the settings with the driver that "auto" means; a calibration is checked.
+
+    Raises ConfigError.
+    """
+    section = settings.section("board")
+    driver, options = chosen(settings.text("board.driver"), section)
+    board_of(options)
+    told = {"board.driver": driver, "board.revision": options["revision"]}
+    return Settings({**settings.values, **told})
 
 
 def quirks_of(settings: Settings) -> frozenset[Quirk]:

@@ -37,7 +37,12 @@ from pilothat.runtime.v2gport import TlsOffer
 from pilothat.runtime.wallclock import WallClock
 from pilothat.service import config
 from pilothat.service.config import Settings
-from pilothat.service.making import ac_ratings, check, station_settings
+from pilothat.service.making import (
+    ac_ratings,
+    check,
+    station_settings,
+    with_board,
+)
 from pilothat.service.securing import contracts_of, tls_of
 from pilothat.station.events import Authorised, StopCause, StopRequested
 from pilothat.station.settings import ContractSettings, StationSettings
@@ -72,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
         level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     check(settings)
+    settings = with_board(settings)
     tls, contracts = tls_of(settings), contracts_of(settings)
     if options.check:
         sys.stdout.write(f"{options.config}: good\n")

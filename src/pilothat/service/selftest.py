@@ -1,134 +1,130 @@
 """Measure a board: every value with its limits, PASS, FAIL or SKIP.
 
-    pilothat selftest --board twin               no hardware needed
-    pilothat selftest --board pigpio             the HAT on this Pi
-    pilothat selftest --board pigpio --contactor     closes the contactor, too
+    pilothat selftest                        the twin: no hardware needed
+    pilothat selftest --board auto           the HAT on this Pi
+    pilothat selftest --board pigpio --contactor      closes the contactor, too
+    pilothat selftest --board auto --report hat-0001.json
 
-Unplug the car first, or plug in a test load: the levels of any state are good. The
-supply is never enabled. Exit code 0 when nothing failed.
+First what is around the board (Pi, system, rights, EEPROM), then the board itself, then
+what needs a person, if one is at the keyboard. Unplug the car first, or plug in a test
+load: the levels of any state are good. The supply is never enabled; contactor and lock
+move only after a word was typed. Exit code 0 when nothing failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from pilothat.board.pigpioclient import Client
-from pilothat.board.pigpiohat import PigpioHat
-from pilothat.board.pigpiowire import PORT
-from pilothat.board.revision import DEFAULT, revision
-from pilothat.board.selftest import Probe, Row, Verdict, rows
-from pilothat.errors import BoardError
-from pilothat.runtime.pigpiod import HatTwin
+from pilothat.board import asked, environment, selftest
+from pilothat.board.asked import Company
+from pilothat.board.detect import ROOT, machine
+from pilothat.board.selftest import Probe
+from pilothat.board.verdict import Row
+from pilothat.errors import BoardError, ConfigError
+from pilothat.runtime.lamps import Devices, opened_devices
+from pilothat.service import boardat
+from pilothat.service.boardat import Choice
+from pilothat.service.report import Report, head_of, line
 
-LOCAL = "127.0.0.1"
-WORD = "CLOSE"
-REPLY_S = 1.0  # nothing is at stake
+CLOSE, MOVE = "CLOSE", "MOVE"
+QUESTIONS = {
+    CLOSE: "The output contactor will close for a moment. Nothing may be connected to "
+    "the supply's side.",
+    MOVE: "The bolt of the lock will go out and in. Nobody's fingers may be near it.",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.add_argument("--board", choices=("twin", "pigpio"), default="twin")
-    parser.add_argument("--host", default=LOCAL, help="of pigpio's daemon")
-    parser.add_argument("--port", type=int, default=PORT, help="of pigpio's daemon")
-    parser.add_argument("--revision", default=DEFAULT, help="of the board")
+    boardat.add_arguments(parser)
     parser.add_argument(
         "--contactor",
         action="store_true",
-        help=f"close and open the output contactor, after {WORD} was typed",
+        help=f"close and open the output contactor, after {CLOSE} was typed",
+    )
+    parser.add_argument(
+        "--lock",
+        action="store_true",
+        help=f"move the lock's bolt out and in, after {MOVE} was typed",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write it, too: FILE.json, or text"
+    )
+    parser.add_argument(
+        "--root", type=Path, default=ROOT, help="where /proc, /sys and /etc are"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    board = revision(options.revision)
-    with_contactor = options.contactor and _is_confirmed()
     found: list[Row] = []
     lost = ""
-    with _address(options) as (host, port):
+    with boardat.choice(options) as choice:
+        head = head_of(choice, machine(options.root))
         try:
-            with contextlib.closing(
-                PigpioHat(Client(host, port), board, REPLY_S)
-            ) as hat:
-                for row in rows(Probe(hat, board), with_contactor=with_contactor):
-                    found.append(row)
-                    if not options.json:
-                        _say(_line(row))
+            for row in _rows(choice, options):
+                found.append(row)
+                if not options.json:
+                    _say(line(row))
         except BoardError as error:
             lost = str(error)
-    return _report(found, lost, as_json=options.json)
+    report = Report(head, found, lost)
+    for text in (report.json(),) if options.json else report.closing():
+        _say(text)
+    if options.report is not None:
+        report.save(options.report)
+    return 0 if report.is_good else 1
+
+
+def _rows(choice: Choice, options: argparse.Namespace) -> Iterator[Row]:
+    board, at = choice.board, environment.here(options.root)
+    yield from environment.rows(at, choice.name, choice.options, board)
+    with choice.opened() as hat, _company(choice, options) as company:
+        probe = Probe(hat, board)
+        yield from selftest.rows(probe)
+        yield from asked.rows(probe, company)
 
 
 @contextlib.contextmanager
-def _address(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
-    """Return where the daemon is; the twin's runs in a thread as long as needed."""
-    if options.board == "pigpio":
-        yield options.host, options.port
+def _company(choice: Choice, options: argparse.Namespace) -> Iterator[Company]:
+    """Yield who and what is there; lamps and lock only where somebody can look."""
+    closes = options.contactor and _is_confirmed(CLOSE)
+    if options.json or not sys.stdin.isatty():
+        yield Company(closes=closes)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        made = HatTwin(
-            str(Path(folder) / "bench"), (LOCAL, 0), revision(options.revision)
-        )
-        with contextlib.closing(made) as twin:
-            thread = threading.Thread(target=twin.run)
-            thread.start()
-            try:
-                yield twin.address
-            finally:
-                twin.stop()
-                thread.join()
+    moves = options.lock and _is_confirmed(MOVE)
+    with contextlib.ExitStack() as stack:
+        try:
+            devices = stack.enter_context(
+                opened_devices(choice.driver, choice.options, choice.board)
+            )
+        except (BoardError, ConfigError) as error:
+            yield Company(_ask, closes, why_not=str(error))
+            return
+        yield _complete(devices, closes=closes, moves=moves)
 
 
-def _is_confirmed() -> bool:
+def _complete(devices: Devices, *, closes: bool, moves: bool) -> Company:
+    why = "moves a bolt: --lock asks you first"
+    return Company(_ask, closes, devices, devices if moves else None, why)
+
+
+def _is_confirmed(word: str) -> bool:
     """Ask; only the very word counts."""
-    sys.stderr.write(
-        "The output contactor will close for a moment. Nothing may be connected to the "
-        f"supply's side.\nType {WORD} to go on: "
-    )
+    return _ask(f"{QUESTIONS[word]}\nType {word} to go on: ") == word
+
+
+def _ask(question: str) -> str:
+    sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip() == WORD
+    return sys.stdin.readline().strip()
 
 
-def _report(found: Sequence[Row], lost: str, *, as_json: bool) -> int:
-    counts = {one: sum(row.verdict is one for row in found) for one in Verdict}
-    is_good = not lost and counts[Verdict.FAIL] == 0
-    if as_json:
-        told = {"good": is_good, "error": lost, "checks": [_json(row) for row in found]}
-        _say(json.dumps(told))
-    else:
-        if lost:
-            _say(f"{'board':<26} {lost}  FAIL")
-        _say(", ".join(f"{count} {one.value}" for one, count in counts.items()))
-    return 0 if is_good else 1
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def _line(row: Row) -> str:
-    value = "-" if row.measured is None else f"{row.measured:.3f}"
-    limits = f"{row.low:g} .. {row.high:g} {row.unit}".rstrip()
-    return (
-        f"{row.name:<26} {value:>9}   {limits:<26} {row.verdict.value}  {row.note}"
-    ).rstrip()
-
-
-def _json(row: Row) -> dict[str, object]:
-    return {
-        "name": row.name,
-        "measured": row.measured,
-        "unit": row.unit,
-        "low": row.low,
-        "high": row.high,
-        "result": row.verdict.value,
-        "note": row.note,
-    }

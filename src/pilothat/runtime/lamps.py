@@ -1,0 +1,117 @@
+"""LEDs and lock motor of a board by gpiozero, on the pin factory that fits its driver.
+
+gpiozero, pigpio's client and lgpio each fail in ways of their own; here all of them are
+a BoardError. What is closed, or never opened, leaves its pins as inputs: LEDs off,
+motor off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from pilothat.board.pigpiowire import PORT
+from pilothat.board.revision import Revision
+from pilothat.errors import BoardError, ConfigError
+
+LOCAL = "127.0.0.1"
+# driver -> pin factories, the first that can be had; kernel's are of one process each
+FACTORIES: Mapping[str, Sequence[str]] = {
+    "pigpio": ("gpiozero.pins.pigpio:PiGPIOFactory",),
+    "kernel": (
+        "gpiozero.pins.lgpio:LGPIOFactory",
+        "gpiozero.pins.native:NativeFactory",
+    ),
+    "twin": ("gpiozero.pins.mock:MockFactory",),
+}
+
+
+class Devices:
+    """Both LEDs, and the motor from when it is first moved."""
+
+    def __init__(self, factory: Any, board: Revision) -> None:
+        self._factory = factory
+        self._pins = board.pins
+        self._motor: Any = None
+        with _told("LEDs"):
+            zero = import_module("gpiozero")
+            pins = self._pins.led_green, self._pins.led_red
+            self._leds = [zero.LED(pin, pin_factory=factory) for pin in pins]
+
+    def show(self, *, green: bool, red: bool) -> None:
+        """Light the LEDs. Raises BoardError."""
+        with _told("LEDs"):
+            for led, is_on in zip(self._leds, (green, red), strict=True):
+                led.value = is_on
+
+    def begin(self, *, locked: bool) -> None:
+        """Begin to move the bolt; whoever calls stops it in time. Raises BoardError."""
+        with _told("lock"):
+            if self._motor is None:
+                pins = self._pins.lock_in1, self._pins.lock_in2
+                motor = import_module("gpiozero").Motor
+                self._motor = motor(*pins, pwm=False, pin_factory=self._factory)
+            move = self._motor.forward if locked else self._motor.backward
+            move()
+
+    def stop(self) -> None:
+        """Switch the motor off. Raises BoardError."""
+        if self._motor is not None:
+            with _told("lock"):
+                self._motor.stop()
+
+    def close(self) -> None:
+        """Switch everything off and let go. Raises BoardError."""
+        with _told("panel"):
+            for device in (self._motor, *self._leds, self._factory):
+                if device is not None:
+                    device.close()
+
+
+def factory_of(driver: str, options: Mapping[str, str]) -> Any:
+    """Return gpiozero's way to the pins of a driver. Raises ConfigError, BoardError."""
+    if driver not in FACTORIES:
+        raise ConfigError(
+            f"the driver {driver} has no LEDs and no lock",
+            where="board.panel",
+            remedy="Set it to false",
+        )
+    where = "panel"
+    given: tuple[object, ...] = ()
+    if driver == "pigpio":
+        host, port = options.get("pigpio_host", LOCAL), options.get("pigpio_port", PORT)
+        where, given = f"pigpiod {host}:{port}", (host, int(port))
+    found: list[str] = []
+    for name in FACTORIES[driver]:
+        module, _, factory = name.partition(":")
+        try:
+            with _told(where):
+                return getattr(import_module(module), factory)(*given)
+        except BoardError as error:
+            found.append(error.what)
+    raise BoardError("; ".join(found), where=where, remedy="pip install gpiozero lgpio")
+
+
+@contextlib.contextmanager
+def opened_devices(
+    driver: str, options: Mapping[str, str], board: Revision
+) -> Iterator[Devices]:
+    """Open LEDs and lock; off at the end. Raises ConfigError, BoardError."""
+    with contextlib.closing(Devices(factory_of(driver, options), board)) as devices:
+        yield devices
+
+
+@contextlib.contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Make one kind of all errors, and keep the banner of pigpio's client to us."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    except Exception as error:  # of three libraries, with no common kind
+        what = f"{type(error).__name__} {error}".strip()
+        raise BoardError(
+            what, where=where, remedy="Look at the driver of pins"
+        ) from error
