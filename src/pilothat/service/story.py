@@ -92,6 +92,7 @@ class Snapshot:
     """Everything a view shows, at one moment.
 
     steps: those it has been in, the present one last
+    is_dc: the outlet's current; on AC there is neither cable check nor precharge
     mean_db: attenuation reported to the car; None before that
     requests: number of V2G messages of the car so far
     charging_s: time in which energy flowed, up to now
@@ -100,6 +101,7 @@ class Snapshot:
     at_s: float
     car: str
     about: str
+    is_dc: bool
     steps: Sequence[str]
     has_left: bool
     pilot: str
@@ -212,6 +214,7 @@ class Story:
             at_s=self._world.now,
             car=self._car.profile.name,
             about=self._car.profile.about,
+            is_dc=self._world.settings.station.ac is None,
             steps=tuple(entry.name for entry in self.steps) or (self.step,),
             has_left=self.has_left,
             pilot=station.pilot.state.value,

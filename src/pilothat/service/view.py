@@ -43,6 +43,7 @@ MILESTONES: Sequence[tuple[str, Sequence[str]]] = (
 _PLACES: Mapping[str, int] = {
     step: place for place, (_, steps) in enumerate(MILESTONES) for step in steps
 }
+_ONLY_DC = ("check", "precharge")
 _CONNECT = 2  # a session without power is before the charge, or after it
 _STOP = 6
 
@@ -134,6 +135,8 @@ def _milestones(seen: Snapshot) -> Text:
     place = _place(seen)
     line = Text(no_wrap=True, overflow="crop")
     for index, (name, steps) in enumerate(MILESTONES):
+        if name in _ONLY_DC and not seen.is_dc:
+            continue
         if index < place and any(step in steps for step in seen.steps):
             line.append(f"● {name}  ", "green")
         elif index < place:

@@ -24,6 +24,7 @@ CHARGING = Snapshot(
     at_s=754.0,
     car="quick",
     about="a small car",
+    is_dc=True,
     steps=STEPS[: STEPS.index("charging") + 1],
     has_left=False,
     pilot="C2",
@@ -177,6 +178,11 @@ def test_milestones_show_how_far_the_visit_has_come(name: str) -> None:
 def test_all_milestones_are_passed_when_the_car_has_left() -> None:
     gone = replace(CHARGING, steps=STEPS, has_left=True)
     assert drawn(gone).splitlines()[1].count("●") == len(MILESTONES)
+
+
+def test_ac_charge_has_neither_cable_check_nor_precharge_before_it() -> None:
+    line = drawn(replace(CHARGING, is_dc=False)).splitlines()[1].rstrip()
+    assert line == "● plug in  ● match  ● connect  ◐ charge  ○ stop  ○ leave"
 
 
 def test_milestone_that_was_never_reached_is_not_claimed() -> None:
