@@ -16,8 +16,9 @@ from tests.hat.twin import PATIENT_S, running, until
 from pilothat.errors import BoardError
 from pilothat.pilot.levels import PilotLevel, classify
 from pilothat.ports import PilotBackend
+from pilothat.runtime.benchtalk import Inject
 from pilothat.runtime.boards import open_board
-from pilothat.runtime.twinbench import CableEnd, Inject, inject
+from pilothat.runtime.twinbench import CableEnd, inject
 from pilothat.twin.bench import BenchFault, CarElectrics
 from pilothat.twin.circuit import CarPilot
 

@@ -23,7 +23,7 @@ from pilothat.board.revision import revision
 from pilothat.errors import BoardError
 from pilothat.pilot.levels import PilotLevel, PilotSample, classify
 from pilothat.ports import Interlocks
-from pilothat.runtime.twinbench import DaemonFault
+from pilothat.runtime.benchtalk import DaemonFault
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.hat import HatFault
 from pilothat.twin.pigpio import SPI_HANDLES

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pilothat.board.revision import revision
+from pilothat.runtime.benchtalk import DaemonFault
 from pilothat.runtime.pigpiod import HatTwin
-from pilothat.runtime.twinbench import DaemonFault, inject
+from pilothat.runtime.twinbench import inject
 from pilothat.service.hattwin import message
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.hat import HatFault

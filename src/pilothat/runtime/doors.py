@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from pilothat.errors import BoardError
 from pilothat.machine import earliest
-from pilothat.runtime.twinbench import DaemonFault
+from pilothat.runtime.benchtalk import DaemonFault
 
 SLOW_S = 0.4  # how late answers come with SLOW
 

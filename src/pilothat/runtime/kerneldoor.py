@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from pilothat.board.kernelwire import PACKET_BYTES, REPLY, REQUEST, Call
+from pilothat.runtime.benchtalk import DaemonFault
 from pilothat.runtime.doors import Caller, Door, Faults
-from pilothat.runtime.twinbench import DaemonFault
 from pilothat.twin.kernel import Kernel, Program
 
 BACKLOG = 4

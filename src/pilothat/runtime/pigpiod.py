@@ -27,14 +27,10 @@ from pilothat.board.pigpiowire import (
 from pilothat.board.revision import Revision
 from pilothat.errors import BoardError
 from pilothat.machine import earliest
+from pilothat.runtime.benchtalk import DaemonFault, InjectDaemon, InjectHat
 from pilothat.runtime.doors import Caller, Door, Faults
 from pilothat.runtime.kerneldoor import KernelDoor
-from pilothat.runtime.twinbench import (
-    BenchPort,
-    DaemonFault,
-    InjectDaemon,
-    InjectHat,
-)
+from pilothat.runtime.twinbench import BenchPort
 from pilothat.twin.bench import BenchSettings
 from pilothat.twin.hat import Hat
 from pilothat.twin.kernel import Kernel

@@ -13,20 +13,25 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum, auto
 from pathlib import Path
 
 from pilothat.errors import BoardError
-from pilothat.frozen import dataclass
-from pilothat.journal import JournalError, Reading, text_of
+from pilothat.journal import JournalError, text_of
 from pilothat.pilot.duty import check_drivable
 from pilothat.pilot.levels import PilotSample
 from pilothat.plant import OFF, SAFE_V, PlantFact, Setpoint
 from pilothat.ports import Interlocks
+from pilothat.runtime.benchtalk import (
+    READING,
+    Cable,
+    CarReport,
+    Hello,
+    Inject,
+    Injection,
+)
 from pilothat.station.actions import MeasureIsolation, SetOutput
 from pilothat.station.events import PlantReport
-from pilothat.twin.bench import Bench, BenchFault, BenchSettings, CarElectrics
-from pilothat.twin.hat import HatFault
+from pilothat.twin.bench import Bench, BenchSettings, CarElectrics
 
 DEFAULT_SOCKET = "/tmp/pilothat-bench.sock"
 REPORT_S = 0.1
@@ -36,80 +41,6 @@ CURRENT_JUMP_A = 5.0  # a larger change is reported at once
 CAR_GONE_S = 1.0  # a car that says nothing for longer has been unplugged
 _MAX_BYTES = 4096
 _BURST = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Cable:
-    """What the car connects; sent again and again while it is plugged in."""
-
-    car: CarElectrics | None
-
-
-@dataclass(frozen=True, slots=True)
-class CarReport:
-    """What the car can measure at its inlet."""
-
-    duty_pct: float
-    is_pwm: bool
-    voltage_v: float
-    current_a: float
-
-
-@dataclass(frozen=True, slots=True)
-class Inject:
-    """Break something on the bench, or mend it."""
-
-    fault: BenchFault
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class InjectHat:
-    """Break something on the twin of the board, or mend it."""
-
-    fault: HatFault
-    on: bool
-
-
-class DaemonFault(Enum):
-    """How the daemon between program and board can fail; the board goes on."""
-
-    DEAD = auto()  # all connections end, none is taken
-    FROZEN = auto()  # nothing is answered any more
-    SLOW = auto()  # every answer comes late
-    WRONG = auto()  # an answer repeats another request
-    REFUSING = auto()  # every answer is an error
-
-
-@dataclass(frozen=True, slots=True)
-class InjectDaemon:
-    """Let the daemon misbehave, or behave again."""
-
-    fault: DaemonFault
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """The supply wants reports from now on."""
-
-
-_READING = Reading(
-    (
-        Cable,
-        CarElectrics,
-        CarReport,
-        Hello,
-        Inject,
-        InjectDaemon,
-        InjectHat,
-        MeasureIsolation,
-        PlantFact,
-        PlantReport,
-        SetOutput,
-        Setpoint,
-    )
-)
 
 
 class _Wire:
@@ -149,7 +80,7 @@ class _Wire:
             except (BlockingIOError, ConnectionError):
                 return
             with contextlib.suppress(JournalError):
-                yield _READING.value(raw.decode(errors="replace")), sender or ""
+                yield READING.value(raw.decode(errors="replace")), sender or ""
 
     def close(self) -> None:
         self._socket.close()
@@ -359,7 +290,7 @@ class CableEnd:
         self._wire.close()
 
 
-def inject(path: str, value: Inject | InjectHat | InjectDaemon) -> bool:
+def inject(path: str, value: Injection) -> bool:
     """Break or mend something on a bench from outside; False when there is none."""
     wire = _Wire(f"{path}.{os.getpid()}")
     try:

@@ -30,15 +30,9 @@ from collections.abc import Mapping
 from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import DEFAULT, revision
 from pilothat.errors import BoardError
+from pilothat.runtime.benchtalk import DaemonFault, Inject, InjectDaemon, InjectHat
 from pilothat.runtime.pigpiod import HatTwin
-from pilothat.runtime.twinbench import (
-    DEFAULT_SOCKET,
-    DaemonFault,
-    Inject,
-    InjectDaemon,
-    InjectHat,
-    inject,
-)
+from pilothat.runtime.twinbench import DEFAULT_SOCKET, inject
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.hat import HatFault
 
