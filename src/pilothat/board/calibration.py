@@ -141,7 +141,8 @@ def load(path: Path) -> Calibration:
     try:
         return parse(tomllib.loads(raw.decode()))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _bad(f"damaged: {error}", str(path)) from error
+        what = f"no {error}" if isinstance(error, KeyError) else f"{error}"
+        raise _bad(f"damaged: {what}", str(path)) from error
 
 
 def parse(table: Mapping[str, Any]) -> Calibration:

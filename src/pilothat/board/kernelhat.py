@@ -14,9 +14,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from pilothat.board.calibration import board_of
 from pilothat.board.kernelio import REPLY_S, KernelIo, MachineIo, TwinIo
 from pilothat.board.kernelparts import Converter, Header, Pilot
-from pilothat.board.revision import DEFAULT, Revision, revision
+from pilothat.board.revision import Revision
 from pilothat.board.sampling import Look, Sampler
 from pilothat.errors import BoardError
 from pilothat.pilot.duty import check_drivable
@@ -115,9 +116,10 @@ def open_board(options: Mapping[str, str]) -> KernelHat:
     """Open the board.
 
     Options: ``kernel_twin`` is the socket of a twin's kernel, empty for this machine's
-    own; ``revision`` is the board's, ``reply_s`` how late a twin's answer may be.
+    own; ``revision`` and ``calibration`` are the board's, ``reply_s`` how late a twin's
+    answer may be.
     """
-    board = revision(options.get("revision", DEFAULT))
+    board = board_of(options)
     if path := options.get("kernel_twin", ""):
         reply_s = float(options.get("reply_s", REPLY_S))
         return KernelHat(TwinIo(path, reply_s), board)

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run", "run the station on an interface and a board"),
     "hat-twin": ("hattwin", "be the HAT: pigpio's daemon on a simulated board"),
     "selftest": ("selftest", "measure a board: value, limits, PASS or FAIL"),
+    "calibrate": ("calibrate", "measure a board's own zero and gain, for its file"),
     "ev": ("ev", "be a car, against any charger on an interface"),
     "capture": ("capture", "record SLAC, SDP, V2GTP and the pilot into a file"),
     "conformance": ("conformance", "play conformance cases against a station"),
