@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from pilothat.board.kernelabi import SpiMessage
+from pilothat.board.kernelabi import GPIO_GET_LINES, SpiMessage, descriptor_of
 from pilothat.board.kernelwire import PACKET_BYTES, REPLY, REQUEST, SPI_HEAD, Call
 from pilothat.errors import BoardError
 
@@ -46,6 +46,9 @@ class KernelIo(Protocol):
     def ioctl(self, handle: int, request: int, data: bytes) -> bytes:
         """Make a request; return the data as the kernel left it."""
 
+    def lines(self, chip: int, request: bytes) -> int:
+        """Take lines of a chip; return the handle that holds them."""
+
     def transfer(self, handle: int, message: SpiMessage) -> bytes:
         """Exchange a message on an SPI device; return what came in."""
 
@@ -59,14 +62,7 @@ class KernelIo(Protocol):
         """Let go of everything."""
 
 
-class _Waiting:
-    @staticmethod
-    def wait(duration_s: float) -> None:
-        """Let time pass."""
-        select.select((), (), (), duration_s)
-
-
-class MachineIo(_Waiting):
+class MachineIo:
     """The kernel of this machine.
 
     root:  where its files are; another folder for tests
@@ -92,7 +88,7 @@ class MachineIo(_Waiting):
 
     def write(self, path: str, text: str) -> None:
         """Write a small file in one piece; never make one."""
-        handle = os.open(self._path(path), os.O_WRONLY | os.O_CLOEXEC)
+        handle = os.open(self._path(path), os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         try:
             os.write(handle, text.encode("ascii"))
         finally:
@@ -110,6 +106,12 @@ class MachineIo(_Waiting):
         self._ioctl(handle, request, changed)
         return bytes(changed)
 
+    def lines(self, chip: int, request: bytes) -> int:
+        """Take lines of a chip; return the handle that holds them."""
+        handle = descriptor_of(self.ioctl(chip, GPIO_GET_LINES, request))
+        self._handles.add(handle)
+        return handle
+
     def transfer(self, handle: int, message: SpiMessage) -> bytes:
         """Exchange a message on an SPI device; return what came in."""
         count = self._ioctl(handle, message.request, message.descriptors)
@@ -122,8 +124,12 @@ class MachineIo(_Waiting):
         self._handles.discard(handle)
         os.close(handle)
 
+    def wait(self, duration_s: float) -> None:
+        """Let time pass."""
+        select.select((), (), (), duration_s)
+
     def leave(self) -> None:
-        """Let go of everything; lines of a chip go with their descriptors."""
+        """Let go of everything."""
         for handle in tuple(self._handles):
             self.close(handle)
 
@@ -131,7 +137,7 @@ class MachineIo(_Waiting):
         return self._root / path.lstrip("/")
 
 
-class TwinIo(_Waiting):
+class TwinIo:
     """The kernel of a twin."""
 
     def __init__(self, path: str, reply_s: float = REPLY_S) -> None:
@@ -174,6 +180,10 @@ class TwinIo(_Waiting):
         """Make a request; return the data as the kernel left it."""
         return self._ask(Call.IOCTL, handle, request, data)[1]
 
+    def lines(self, chip: int, request: bytes) -> int:
+        """Take lines of a chip; return the handle that holds them."""
+        return descriptor_of(self.ioctl(chip, GPIO_GET_LINES, request))
+
     def transfer(self, handle: int, message: SpiMessage) -> bytes:
         """Exchange a message on an SPI device; return what came in."""
         data = SPI_HEAD.pack(message.speed_hz, message.frame_bytes) + message.sent
@@ -182,6 +192,10 @@ class TwinIo(_Waiting):
     def close(self, handle: int) -> None:
         """Let go of a device, or of lines."""
         self._ask(Call.CLOSE, handle)
+
+    def wait(self, duration_s: float) -> None:
+        """Let time pass."""
+        select.select((), (), (), duration_s)
 
     def leave(self) -> None:
         """Let go of everything: the twin does it for a connection that ends."""

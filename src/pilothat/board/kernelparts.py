@@ -14,7 +14,6 @@ from pilothat.board import sampling
 from pilothat.board.kernelabi import (
     CHIP_INFO,
     GPIO_GET_CHIPINFO,
-    GPIO_GET_LINES,
     GPIO_GET_VALUES,
     GPIO_SET_VALUES,
     INPUT,
@@ -26,7 +25,6 @@ from pilothat.board.kernelabi import (
     SPI_SET_MODE,
     Lines,
     SpiMessage,
-    descriptor_of,
 )
 from pilothat.board.kernelio import KernelIo
 from pilothat.board.revision import Adc, Gpio, Pins, Pwm
@@ -78,8 +76,7 @@ class Header:
         request = Lines((*outputs, *inputs), flags, CONSUMER).packed()
         with telling(self._where):
             chip = io.open(self._where)
-            held = io.ioctl(chip, GPIO_GET_LINES, request)
-            self._handle = descriptor_of(held)
+            self._handle = io.lines(chip, request)
             io.close(chip)
 
     def drive(self, level: int, *pins: int) -> None:
