@@ -1,4 +1,4 @@
-"""The whole chain with the HAT's own driver, against the twin behind pigpio's port."""
+"""The whole chain with the HAT's own drivers, against the twin behind their doors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ pytestmark = pytest.mark.net
 
 NEARLY_FULL = ("--soc", "79.95")  # of a goal of 80 %: a few seconds of charging
 PORT = 8888  # in a network namespace of its own
+DRIVERS = ("pigpio", "kernel")
 
 
 @dataclass
@@ -40,20 +41,22 @@ def _pairs(line: str) -> list[str]:
     return [word for word in line.split() if "=" in word]
 
 
-@pytest.fixture
-def hat_lab(lab: Lab) -> HatLab:
-    config = lab.folder / "station.toml"
-    config.write_text(config.read_text() + 'driver = "pigpio"\n')
+@pytest.fixture(params=DRIVERS)
+def hat_lab(lab: Lab, request: pytest.FixtureRequest) -> HatLab:
+    config, kernel = lab.folder / "station.toml", f"{lab.bench}.kernel"
+    added = f'driver = "{request.param}"\nkernel_twin = "{kernel}"\n'
+    config.write_text(config.read_text() + added)
+    doors = {"pigpio": ("--port", str(PORT)), "kernel": ("--kernel", kernel)}
     hat = lab.start(
         "a", "hat", PYTHON, "-m", "pilothat.service.cli", "hat-twin",
-        "--socket", lab.bench, "--port", str(PORT),
+        "--socket", lab.bench, *doors[request.param],
     )  # fmt: skip
-    hat.wait_for("ready port=")
+    hat.wait_for("ready ")
     lab.segment()
     return HatLab(lab, hat)
 
 
-def test_a_car_charges_to_its_goal_through_the_driver_for_pigpio(
+def test_a_car_charges_to_its_goal_through_the_driver(
     hat_lab: HatLab,
 ) -> None:
     lab = hat_lab.lab
