@@ -1,4 +1,7 @@
-"""The driver for pigpio's daemon: what it does first, and how it loses a board."""
+"""The HAT's two drivers on the twin: what they believe, and how they lose a board.
+
+What only the driver for pigpio's daemon does is here, too; test_kernel has the other's.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pigpio
 import pytest
 from tests.hat.twin import PATIENT_S, Running, running, until
 
+from pilothat.board.kernelhat import KernelHat
+from pilothat.board.kernelio import TwinIo
 from pilothat.board.pigpioclient import Client
 from pilothat.board.pigpiohat import REPLY_S, PigpioHat
 from pilothat.board.plausible import RAW_BAD, RAW_COUNT, RailCheck, RawCheck
@@ -31,7 +37,11 @@ from pilothat.twin.pigpio import SPI_HANDLES
 REV = revision()
 PINS = REV.pins
 NOTICED_S = 0.1
+REFUSED = {"pigpio": "-25 BAD_HANDLE", "kernel": "Input/output error"}
 TRIES = 3  # the machine may be busy with something else
+
+HatBoard = PigpioHat | KernelHat
+B = TypeVar("B", PigpioHat, KernelHat)
 
 
 @pytest.fixture
@@ -42,32 +52,52 @@ def hat(tmp_path: Path) -> Iterator[Running]:
 
 def opened(port: int, reply_s: float = PATIENT_S) -> PigpioHat:
     board = PigpioHat(Client(port=port), REV, reply_s)
+    return beating(board)
+
+
+def opened_kernel(path: str, reply_s: float = PATIENT_S) -> KernelHat:
+    board = KernelHat(TwinIo(path, reply_s), REV)
+    return beating(board)
+
+
+def beating(board: B) -> B:
     board.heartbeat()
     board.heartbeat()
     return board
 
 
+@pytest.fixture(params=["pigpio", "kernel"])
+def driver(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def opened_by(driver: str, hat: Running, reply_s: float) -> HatBoard:
+    if driver == "kernel":
+        return opened_kernel(hat.kernel, reply_s)
+    return opened(hat.port, reply_s)
+
+
 @pytest.fixture
-def board(hat: Running) -> Iterator[PigpioHat]:
-    with contextlib.closing(opened(hat.port)) as made:
+def board(hat: Running, driver: str) -> Iterator[HatBoard]:
+    with contextlib.closing(opened_by(driver, hat, PATIENT_S)) as made:
         yield made
 
 
 @pytest.fixture
-def strict(hat: Running) -> Iterator[PigpioHat]:
+def strict(hat: Running, driver: str) -> Iterator[HatBoard]:
     """A board with the limit for answers that a station has."""
-    with contextlib.closing(opened(hat.port, REPLY_S)) as made:
+    with contextlib.closing(opened_by(driver, hat, REPLY_S)) as made:
         yield made
 
 
-def turn(board: PigpioHat) -> None:
+def turn(board: HatBoard) -> None:
     board.sample()
     board.contactor_is_closed()
     board.interlocks()
     board.heartbeat()
 
 
-def lost(board: PigpioHat) -> BoardError:
+def lost(board: HatBoard) -> BoardError:
     """Turn until the board is lost."""
     found: list[BoardError] = []
 
@@ -82,7 +112,7 @@ def lost(board: PigpioHat) -> BoardError:
     return found[0]
 
 
-def closed(board: PigpioHat) -> Callable[[], bool]:
+def closed(board: HatBoard) -> Callable[[], bool]:
     def is_closed() -> bool:
         turn(board)
         return board.contactor_is_closed()
@@ -100,16 +130,16 @@ def closed(board: PigpioHat) -> Callable[[], bool]:
         (DaemonFault.FROZEN, "no answer within"),
         (DaemonFault.SLOW, "no answer within"),
         (DaemonFault.WRONG, "got the answer of another"),
-        (DaemonFault.REFUSING, "-25 BAD_HANDLE"),
+        (DaemonFault.REFUSING, ""),
     ],
 )
 def test_failing_daemon_is_a_lost_board_and_its_watchdog_opens(
-    hat: Running, strict: PigpioHat, fault: DaemonFault, told: str
+    hat: Running, driver: str, strict: HatBoard, fault: DaemonFault, told: str
 ) -> None:
     strict.set_contactor(closed=True)
     until(closed(strict), "closed")
     hat.fail(fault)
-    assert told in str(lost(strict))
+    assert (told or REFUSED[driver]) in str(lost(strict))
     until(lambda: not hat.twin.hat.gates.is_k1_on, "opened by the watchdog")
     with pytest.raises(BoardError, match="HAT lost"):
         strict.sample()
@@ -143,7 +173,7 @@ def noticed_s(path: str, number: signal.Signals) -> float:
 
 
 def test_late_answer_is_never_taken_for_the_next(
-    hat: Running, strict: PigpioHat
+    hat: Running, strict: HatBoard
 ) -> None:
     hat.fail(DaemonFault.SLOW)
     lost(strict)
@@ -154,8 +184,9 @@ def test_late_answer_is_never_taken_for_the_next(
 
 
 def test_close_makes_safe_over_a_new_connection_when_the_old_one_is_lost(
-    hat: Running, board: PigpioHat
+    hat: Running,
 ) -> None:
+    board = opened(hat.port)
     board.set_contactor(closed=True)
     until(closed(board), "closed")
     hat.fail(DaemonFault.WRONG)
@@ -218,7 +249,7 @@ def test_dead_man_of_the_daemon_forces_low_what_a_killed_program_left_on(
 # --- what is believed
 
 
-def test_inputs_are_told_one_by_one(hat: Running, board: PigpioHat) -> None:
+def test_inputs_are_told_one_by_one(hat: Running, board: HatBoard) -> None:
     assert board.interlocks() == Interlocks()
     for fault, told in (
         (HatFault.RCM_TRIPPED, Interlocks(is_rcm_good=False)),
@@ -232,13 +263,13 @@ def test_inputs_are_told_one_by_one(hat: Running, board: PigpioHat) -> None:
         until(lambda: board.interlocks().is_good, "mended")
 
 
-def test_sagging_rails_are_a_lost_board(hat: Running, board: PigpioHat) -> None:
+def test_sagging_rails_are_a_lost_board(hat: Running, board: HatBoard) -> None:
     hat.fail(HatFault.BROWN_OUT)
     assert "12 V rail is at" in str(lost(board))
 
 
 def test_stuck_pwm_line_is_found_by_the_raw_readings(
-    hat: Running, board: PigpioHat
+    hat: Running, board: HatBoard
 ) -> None:
     board.set_pwm(5)
     for _ in range(10):
@@ -248,7 +279,7 @@ def test_stuck_pwm_line_is_found_by_the_raw_readings(
 
 
 def test_good_board_is_believed_for_thousands_of_raw_readings(
-    board: PigpioHat,
+    board: HatBoard,
 ) -> None:
     board.set_pwm(5)
     for _ in range(600):

@@ -113,13 +113,13 @@ class Door(Generic[C]):
         self._selector.register(listener, selectors.EVENT_READ)
 
     def shut(self) -> None:
-        """End all connections and take no more."""
-        for caller in tuple(self.callers):
-            self._drop(caller)
+        """Take no more connections and end all there are."""
         if self._listener is not None:
             self._selector.unregister(self._listener)
             self._listener.close()
             self._listener = None
+        for caller in tuple(self.callers):
+            self._drop(caller)
 
     def attend(self, ready: object, faults: Faults) -> None:
         """See to a socket that is ready, if it is one of ours."""
