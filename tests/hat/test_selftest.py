@@ -31,6 +31,7 @@ from pilothat.twin.circuit import CarPilot
 from pilothat.twin.hat import HatFault
 
 REV = revision()
+ROOT = Path(__file__).parents[2]
 ALONE = Company()
 BEYOND = 1.0  # of a rail that sags, V
 
@@ -259,6 +260,36 @@ def test_board_is_that_of_a_settings_file(
     assert '"auto" found no Raspberry Pi' in capsys.readouterr().err
 
 
+def test_board_of_a_running_station_is_left_alone(
+    hat: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = f"pigpio_port={hat.port}"
+    words = ["pilothat.runtime.guardproc", "pigpio", there]
+    sleeper = "import sys; sys.stdin.read()"
+    command = [sys.executable, "-c", sleeper, *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as guard:
+        assert main(["selftest", "--board", "pigpio", "--option", there]) == 1
+        guard.kill()
+    told = capsys.readouterr().out
+    assert f"a station drives it (process {guard.pid})" in told
+    assert hat.twin.hat.changes == 1  # nothing was driven
+
+
+def test_document_shows_the_rows_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["selftest"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    shown = (ROOT / "docs" / "proving.md").read_text().splitlines()
+    begin = next(n for n, line in enumerate(shown) if line.startswith("Pi model"))
+
+    def rows_of(lines: list[str]) -> list[tuple[str, list[str]]]:
+        verdicts = {one.value for one in Verdict}
+        return [(x[:26], [w for w in x.split() if w in verdicts]) for x in lines]
+
+    assert rows_of(shown[begin : begin + len(told)]) == rows_of(told)
+
+
 @pytest.mark.parametrize("option", ["port=1", "pigpio_port"])
 def test_unknown_option_is_refused(
     capsys: pytest.CaptureFixture[str], option: str
@@ -269,7 +300,7 @@ def test_unknown_option_is_refused(
 
 def test_script_needs_nothing_installed(tmp_path: Path) -> None:
     """It runs with a bare Python: no package of a Pi, none of ours."""
-    script = Path(__file__).parents[2] / "scripts" / "gpio-test"
+    script = ROOT / "scripts" / "gpio-test"
     command = [sys.executable, "-I", "-S", str(script), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -7,8 +7,8 @@ it is a SKIP that says how to get it. The supply is never enabled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
+from pilothat.board.lamps import Lamps, Motor
 from pilothat.board.selftest import Probe
 from pilothat.board.verdict import Row, seen, skipped
 from pilothat.frozen import dataclass
@@ -17,23 +17,6 @@ FOLLOW_S = 0.3  # the slowest contactor
 PRESS_S = 20.0  # for a person
 SAW = "yes, I saw it"
 MOVED = "yes, it moved"
-
-
-class Lamps(Protocol):
-    """The LEDs."""
-
-    def show(self, *, green: bool, red: bool) -> None:
-        """Light them."""
-
-
-class Motor(Protocol):
-    """The motor of the lock."""
-
-    def begin(self, *, locked: bool) -> None:
-        """Begin to move the bolt."""
-
-    def stop(self) -> None:
-        """Switch off."""
 
 
 Ask = Callable[[str], str]

@@ -1,8 +1,7 @@
 """The ID EEPROM of a HAT: its image (HAT+ format), written and read.
 
 A header and atoms, little endian, each with its CRC. The board says who it is, which
-overlay the firmware shall load, what current it gives to the Pi, and how it was
-calibrated.
+overlay the firmware shall load, what current it gives to the Pi, and its serial number.
 """
 
 from __future__ import annotations
@@ -49,8 +48,8 @@ class Atom:
 class Identity:
     """What an image says.
 
-    supplies_pi_ma: into the 5 V pins of the Pi. custom: calibration, as the board
-        was given it; empty before
+    supplies_pi_ma: into the 5 V pins of the Pi. custom: the board's serial number, as
+        it was given; empty before
     """
 
     vendor: str

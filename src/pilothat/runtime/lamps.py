@@ -30,16 +30,19 @@ FACTORIES: Mapping[str, Sequence[str]] = {
 
 
 class Devices:
-    """Both LEDs, and the motor from when it is first moved."""
+    """Both LEDs, and the motor where there is a lock; all off at first."""
 
-    def __init__(self, factory: Any, board: Revision) -> None:
+    def __init__(self, factory: Any, board: Revision, *, has_lock: bool) -> None:
         self._factory = factory
-        self._pins = board.pins
         self._motor: Any = None
-        with _told("LEDs"):
+        pins = board.pins
+        with _told("panel"):
             zero = import_module("gpiozero")
-            pins = self._pins.led_green, self._pins.led_red
-            self._leds = [zero.LED(pin, pin_factory=factory) for pin in pins]
+            lamps = pins.led_green, pins.led_red
+            self._leds = [zero.LED(pin, pin_factory=factory) for pin in lamps]
+            if has_lock:
+                bridge = pins.lock_in1, pins.lock_in2
+                self._motor = zero.Motor(*bridge, pwm=False, pin_factory=factory)
 
     def show(self, *, green: bool, red: bool) -> None:
         """Light the LEDs. Raises BoardError."""
@@ -50,18 +53,13 @@ class Devices:
     def begin(self, *, locked: bool) -> None:
         """Begin to move the bolt; whoever calls stops it in time. Raises BoardError."""
         with _told("lock"):
-            if self._motor is None:
-                pins = self._pins.lock_in1, self._pins.lock_in2
-                motor = import_module("gpiozero").Motor
-                self._motor = motor(*pins, pwm=False, pin_factory=self._factory)
             move = self._motor.forward if locked else self._motor.backward
             move()
 
     def stop(self) -> None:
         """Switch the motor off. Raises BoardError."""
-        if self._motor is not None:
-            with _told("lock"):
-                self._motor.stop()
+        with _told("lock"):
+            self._motor.stop()
 
     def close(self) -> None:
         """Switch everything off and let go. Raises BoardError."""
@@ -97,10 +95,11 @@ def factory_of(driver: str, options: Mapping[str, str]) -> Any:
 
 @contextlib.contextmanager
 def opened_devices(
-    driver: str, options: Mapping[str, str], board: Revision
+    driver: str, options: Mapping[str, str], board: Revision, *, has_lock: bool
 ) -> Iterator[Devices]:
     """Open LEDs and lock; off at the end. Raises ConfigError, BoardError."""
-    with contextlib.closing(Devices(factory_of(driver, options), board)) as devices:
+    made = Devices(factory_of(driver, options), board, has_lock=has_lock)
+    with contextlib.closing(made) as devices:
         yield devices
 
 

@@ -24,6 +24,8 @@ from pilothat.ports import PowerSupply
 from pilothat.runtime import netwatch
 from pilothat.runtime.guardlink import GuardLink, LinkLostError
 from pilothat.runtime.journalfile import JournalFile
+from pilothat.runtime.panel import shown_of
+from pilothat.runtime.panellink import PanelLink
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.v2gport import TlsOffer, V2gPort
@@ -67,6 +69,7 @@ class Ports:
     interface: netwatch.Interface
     tls: TlsOffer | None = None
     clock: Callable[[], TimeOfDay] | None = None  # where it is needed
+    panel: PanelLink | None = None
 
 
 class Shell:
@@ -170,6 +173,8 @@ class Shell:
             self._journal.write(Entry(now, event, actions, self._entropy.take()))
         for action in actions:
             self._doers[type(action)](action)
+        if self._ports.panel is not None:
+            self._ports.panel.show(shown_of(self.station))
         self._arm()
         if self.station.phase is Phase.IDLE and not self._ready.is_set():
             self._ready.set()

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pilothat.board.calibration import board_of
+from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import Revision
-from pilothat.errors import ConfigError
+from pilothat.errors import BoardError, ConfigError
 from pilothat.frozen import dataclass
 from pilothat.ports import PilotBackend
 from pilothat.runtime.boards import AUTO, BOARDS, chosen, open_board
@@ -47,10 +48,31 @@ class Choice:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[PilotBackend]:
-        """Open the board, and make it safe at the end. Raises BoardError."""
+        """Open the board, and make it safe at the end.
+
+        Raises BoardError, also where a station's guard is on the same daemon: the
+        kernel's lines and a serial port have one owner anyway.
+        """
+        if self.driver == "pigpio" and (number := _guard_on(self.options)):
+            raise BoardError(
+                f"a station drives it (process {number})",
+                where="board",
+                remedy="Stop the station first",
+            )
         patient = {**self.options, "reply_s": str(REPLY_S)}
         with contextlib.closing(open_board(self.driver, patient)) as hat:
             yield hat
+
+
+def _guard_on(options: Mapping[str, str]) -> int | None:
+    """Return the process of a guard that drives a HAT by this daemon."""
+    port = options.get("pigpio_port", str(PORT))
+    wanted = {b"pilothat.runtime.guardproc", b"pigpio", f"pigpio_port={port}".encode()}
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if wanted <= set(file.read_bytes().split(b"\0")):
+                return int(file.parent.name)
+    return None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

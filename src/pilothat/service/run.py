@@ -30,6 +30,7 @@ from pilothat.runtime import netwatch
 from pilothat.runtime.boards import open_supply
 from pilothat.runtime.guardlink import GuardLink, pair
 from pilothat.runtime.journalfile import JournalFile
+from pilothat.runtime.panellink import PanelLink
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.shell import Ports, Shell
@@ -108,7 +109,8 @@ async def _serve(
         entropy = Recorder(os.urandom)
         needs_clock = bool(contracts or made.iso2.tariff)
         clock = WallClock().read if needs_clock else None
-        ports = Ports(guard, supply, plc, sdp, interface, tls, clock)
+        panel = stack.enter_context(_panel(settings))
+        ports = Ports(guard, supply, plc, sdp, interface, tls, clock, panel)
         shell = Shell(Station(made, entropy), entropy, ports, journal)
         _hear_signals(shell)
         announcing = asyncio.create_task(_announce(shell, interface.name))
@@ -121,6 +123,17 @@ async def _serve(
 async def _announce(shell: Shell, interface: str) -> None:
     await shell.ready()
     log.info("ready interface=%s", interface)
+
+
+@contextlib.contextmanager
+def _panel(settings: Settings) -> Iterator[PanelLink | None]:
+    """Run the panel's process, where there is one, as long as we need it."""
+    if not settings.flag("board.panel"):
+        yield None
+        return
+    driver, options = settings.text("board.driver"), settings.section("board")
+    with contextlib.closing(PanelLink(driver, options)) as panel:
+        yield panel
 
 
 def _hear_signals(shell: Shell) -> None:

@@ -100,9 +100,8 @@ def _company(choice: Choice, options: argparse.Namespace) -> Iterator[Company]:
     moves = options.lock and _is_confirmed(MOVE)
     with contextlib.ExitStack() as stack:
         try:
-            devices = stack.enter_context(
-                opened_devices(choice.driver, choice.options, choice.board)
-            )
+            there = choice.driver, choice.options, choice.board
+            devices = stack.enter_context(opened_devices(*there, has_lock=moves))
         except (BoardError, ConfigError) as error:
             yield Company(_ask, closes, why_not=str(error))
             return

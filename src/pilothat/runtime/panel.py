@@ -1,0 +1,148 @@
+"""What the panel shows of a station, and what its lock does: tables, and one loop.
+
+The loop runs in a process of its own (``runtime.panelproc``). It is told by main what
+the station shows, and drives both LEDs and, where a socket has one, the motor of the
+lock: the bolt goes out when a car is there, and in when nothing in the outlet has been
+live for a second. Told nothing, it moves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Protocol
+
+from pilothat.board.lamps import Lamps, Motor
+from pilothat.faults import Fault
+from pilothat.frozen import dataclass
+from pilothat.plant import SAFE_V
+from pilothat.station.phases import WITH_CAR, Phase
+from pilothat.station.station import Station
+
+READY = b"ready"  # what the process says first
+TICK_S = 0.5  # half a blink; how often the LEDs are driven, changed or not
+DEAD_S = 1.0  # so long it must have been dead before the bolt goes in
+UNSEEN = tuple(one for one in Fault if one.name.endswith("D_LOST"))  # nobody knows what is on
+
+
+class Light(Enum):
+    """What an LED does."""
+
+    OFF = "off"
+    ON = "on"
+    BLINK = "blinks"
+
+
+_P, _OFF, _ON, _BLINK = Phase, Light.OFF, Light.ON, Light.BLINK
+# phase -> green, red; a fault beside it makes red blink
+LIGHTS: Mapping[Phase, tuple[Light, Light]] = {
+    _P.STARTING: (_BLINK, _BLINK),
+    _P.IDLE: (_ON, _OFF),
+    _P.MATCHING: (_BLINK, _OFF),
+    _P.BASIC: (_BLINK, _OFF),
+    _P.SETUP: (_BLINK, _OFF),
+    _P.SESSION: (_BLINK, _OFF),
+    _P.STOPPING: (_BLINK, _ON),
+    _P.RETRY: (_BLINK, _OFF),
+    _P.PAUSED: (_ON, _BLINK),
+    _P.FINISHED: (_ON, _ON),
+    _P.OUT_OF_SERVICE: (_OFF, _ON),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a station lets the panel know.
+
+    is_dead: nothing in the outlet is live, as far as guard and supply tell
+    """
+
+    phase: Phase
+    has_fault: bool
+    is_dead: bool
+
+    @property
+    def lights(self) -> tuple[Light, Light]:
+        """What the green and the red LED do."""
+        green, red = LIGHTS[self.phase]
+        return green, Light.BLINK if self.has_fault and red is Light.OFF else red
+
+    @property
+    def text(self) -> str:
+        """Return it as a message."""
+        return f"{self.phase.name} {self.has_fault:d} {self.is_dead:d}"
+
+
+def parse(text: str) -> Shown:
+    """Read a message. Raises ValueError, KeyError."""
+    name, fault, dead = text.split()
+    return Shown(Phase[name], fault == "1", dead == "1")
+
+
+def shown_of(station: Station) -> Shown:
+    """Return what a station shows."""
+    guard, outlet_v = station.guard, station.path.plant.outlet_v
+    is_seen = not any(fault in station.faults for fault in UNSEEN)
+    is_off = station.is_safe and not guard.is_supply_enabled
+    is_dead = is_seen and is_off and outlet_v < SAFE_V
+    return Shown(station.phase, bool(station.faults), is_dead)
+
+
+class Panel(Lamps, Motor, Protocol):
+    """LEDs and motor."""
+
+
+class PanelLoop:
+    """Drive a panel. Fed with what is shown and the time."""
+
+    def __init__(self, panel: Panel, pulse_s: float, *, has_lock: bool) -> None:
+        self._panel = panel
+        self._pulse_s = pulse_s
+        self._has_lock = has_lock
+        self._shown: Shown | None = None
+        self._dead_since: float | None = None
+        self._is_out: bool | None = None  # where the bolt was sent; None is unknown
+        self._until: float | None = None  # while the motor runs
+
+    def take(self, shown: Shown, now: float) -> None:
+        """Take what the station shows from now on."""
+        self._shown = shown
+        if not shown.is_dead:
+            self._dead_since = None
+        elif self._dead_since is None:
+            self._dead_since = now
+
+    def turn(self, now: float) -> float:
+        """Drive LEDs and motor; return the time to the next turn. Raises BoardError."""
+        if self._until is not None and now >= self._until:
+            self._until = None
+            self._panel.stop()
+        if self._shown is None:
+            return TICK_S
+        green, red = (_is_lit(light, now) for light in self._shown.lights)
+        self._panel.show(green=green, red=red)
+        wants_out = self._wants_out(self._shown, now)
+        if self._until is None and wants_out not in (None, self._is_out):
+            self._is_out = wants_out
+            self._until = now + self._pulse_s
+            self._panel.begin(locked=bool(wants_out))
+        return TICK_S if self._until is None else min(TICK_S, self._until - now)
+
+    def close(self) -> None:
+        """Stop the motor, wherever the bolt is. Raises BoardError."""
+        if self._until is not None:
+            self._panel.stop()
+
+    def _wants_out(self, shown: Shown, now: float) -> bool | None:
+        """Return where the bolt belongs; None leaves it where it is."""
+        if not self._has_lock:
+            return None
+        if shown.phase in WITH_CAR:
+            return True
+        is_dead = self._dead_since is not None and now - self._dead_since >= DEAD_S
+        return False if is_dead else None
+
+
+def _is_lit(light: Light, now: float) -> bool:
+    is_first_half = int(now / TICK_S) % 2 == 0
+    return light is Light.ON or (light is Light.BLINK and is_first_half)

@@ -1,0 +1,372 @@
+"""The panel: what it shows, when its bolt moves, and that its failures stay its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pigpio
+import pytest
+from gpiozero.pins.mock import MockFactory
+from tests.hat.twin import PATIENCE_S, Running, running
+
+from pilothat.board.revision import revision
+from pilothat.errors import BoardError, ConfigError
+from pilothat.faults import Fault
+from pilothat.guard import GuardFact
+from pilothat.plant import PlantFact, Ratings
+from pilothat.runtime.benchtalk import DaemonFault
+from pilothat.runtime.lamps import Devices, factory_of
+from pilothat.runtime.panel import (
+    DEAD_S,
+    LIGHTS,
+    TICK_S,
+    UNSEEN,
+    Light,
+    PanelLoop,
+    Shown,
+    parse,
+    shown_of,
+)
+from pilothat.runtime.panellink import PanelLink
+from pilothat.station.phases import WITH_CAR, Phase
+from pilothat.station.settings import StationSettings
+from pilothat.station.station import Station
+
+REV = revision()
+PINS = REV.pins
+PULSE_S = REV.lock.pulse_s
+IDLE = Shown(Phase.IDLE, has_fault=False, is_dead=True)
+MATCHING = Shown(Phase.MATCHING, has_fault=False, is_dead=True)
+CHARGING = Shown(Phase.SESSION, has_fault=False, is_dead=False)
+LIVE = Shown(Phase.FINISHED, has_fault=False, is_dead=False)
+OUT = Shown(Phase.OUT_OF_SERVICE, has_fault=True, is_dead=True)
+RETRY_S = 0.2
+
+
+@dataclass
+class Noted:
+    """A panel that notes what it is told, and when."""
+
+    now: float = 0.0
+    lit: tuple[bool, bool] = (False, False)
+    moves: list[tuple[float, str]] = field(default_factory=list)
+
+    def show(self, *, green: bool, red: bool) -> None:
+        self.lit = green, red
+
+    def begin(self, *, locked: bool) -> None:
+        self.moves.append((self.now, "out" if locked else "in"))
+
+    def stop(self) -> None:
+        self.moves.append((self.now, "stop"))
+
+
+@dataclass
+class Played:
+    """A loop in virtual time."""
+
+    panel: Noted = field(default_factory=Noted)
+    has_lock: bool = True
+
+    def __post_init__(self) -> None:
+        self.loop = PanelLoop(self.panel, PULSE_S, has_lock=self.has_lock)
+
+    def take(self, shown: Shown) -> None:
+        self.loop.take(shown, self.panel.now)
+
+    def run(self, duration_s: float) -> set[tuple[bool, bool]]:
+        """Turn for so long; return all that the LEDs showed."""
+        end, seen = self.panel.now + duration_s, set()
+        while self.panel.now < end:
+            wait_s = self.loop.turn(self.panel.now)
+            seen.add(self.panel.lit)
+            self.panel.now = min(self.panel.now + wait_s, end)
+        return seen
+
+    @property
+    def words(self) -> list[str]:
+        return [word for _, word in self.panel.moves]
+
+
+# --- what is shown
+
+
+def test_every_phase_has_its_lights_and_no_fault_looks_like_none() -> None:
+    assert set(LIGHTS) == set(Phase)
+    assert LIGHTS[Phase.IDLE] == (Light.ON, Light.OFF)
+    for phase in Phase:
+        assert Shown(phase, has_fault=True, is_dead=True).lights[1] is not Light.OFF
+
+
+@pytest.mark.parametrize(
+    ("shown", "seen"),
+    [
+        (IDLE, {(True, False)}),
+        (MATCHING, {(True, False), (False, False)}),
+        (OUT, {(False, True)}),
+        (
+            Shown(Phase.IDLE, has_fault=True, is_dead=True),
+            {(True, True), (True, False)},
+        ),
+    ],
+)
+def test_leds_are_on_off_or_blink(shown: Shown, seen: set[tuple[bool, bool]]) -> None:
+    played = Played(has_lock=False)
+    played.take(shown)
+    assert played.run(4 * TICK_S) == seen
+    assert played.words == []
+
+
+@pytest.mark.parametrize("shown", [IDLE, CHARGING, OUT])
+def test_message_is_read_as_it_was_meant(shown: Shown) -> None:
+    assert parse(shown.text) == shown
+
+
+# --- the bolt
+
+
+def test_bolt_goes_out_for_a_car_and_in_when_the_outlet_was_dead_for_a_while() -> None:
+    played = Played()
+    for shown in (IDLE, MATCHING, CHARGING, LIVE):
+        played.take(shown)
+        played.run(5.0)
+    assert played.words == ["in", "stop", "out", "stop"]  # the first: as at any start
+    dead_at = played.panel.now
+    played.take(IDLE)
+    played.run(5.0)
+    assert played.words[4:] == ["in", "stop"]
+    assert played.panel.moves[4][0] - dead_at >= DEAD_S
+
+
+def test_motor_runs_for_its_pulse_and_no_longer() -> None:
+    played = Played()
+    played.take(MATCHING)
+    played.run(5.0)
+    (began, _), (ended, _) = played.panel.moves
+    assert ended - began == pytest.approx(PULSE_S)
+
+
+def test_bolt_stays_out_as_long_as_anything_may_be_live() -> None:
+    played = Played()
+    played.take(MATCHING)
+    played.run(5.0)
+    for phase in Phase:
+        played.take(Shown(phase, has_fault=False, is_dead=False))
+        played.run(3.0)
+    assert played.words == ["out", "stop"]
+
+
+@pytest.mark.parametrize("phase", WITH_CAR)
+def test_bolt_is_out_in_every_phase_with_a_car(phase: Phase) -> None:
+    played = Played()
+    played.take(Shown(phase, has_fault=False, is_dead=True))
+    played.run(5.0)
+    assert played.words == ["out", "stop"]
+
+
+def test_outlet_that_is_dead_only_for_a_moment_opens_nothing() -> None:
+    played = Played()
+    played.take(CHARGING)
+    played.run(2.0)
+    for _ in range(10):
+        played.take(IDLE)
+        played.run(DEAD_S * 0.8)
+        played.take(LIVE)
+        played.run(0.1)
+    assert played.words == ["out", "stop"]
+
+
+def test_car_that_leaves_during_the_pulse_waits_for_its_end() -> None:
+    played = Played()
+    played.take(MATCHING)
+    played.run(PULSE_S / 2)
+    played.take(IDLE)
+    played.run(5.0)
+    assert played.words == ["out", "stop", "in", "stop"]
+
+
+def test_panel_that_was_told_nothing_moves_nothing() -> None:
+    played = Played()
+    played.run(5.0)
+    assert played.words == []
+
+
+def test_motor_is_stopped_when_the_loop_ends_in_a_pulse() -> None:
+    played = Played()
+    played.take(MATCHING)
+    played.run(PULSE_S / 2)
+    played.loop.close()
+    assert played.words == ["out", "stop"]
+
+
+# --- what a station lets it know
+
+
+def station() -> Station:
+    settings = StationSettings(host_mac=bytes(6), ratings=Ratings())
+    return Station(settings, bytes)
+
+
+def test_station_says_dead_only_when_everything_is() -> None:
+    made = station()
+    assert shown_of(made).is_dead
+    for guard, plant in (
+        (GuardFact(True, False), PlantFact(0, 0, 0)),
+        (GuardFact(False, True), PlantFact(0, 0, 0)),
+        (GuardFact(False, False), PlantFact(0, 61, 0)),
+    ):
+        made = station()
+        made.guard, made.path.plant = guard, plant
+        assert not shown_of(made).is_dead
+
+
+@pytest.mark.parametrize("fault", UNSEEN)
+def test_board_that_nobody_sees_is_not_said_to_be_dead(fault: Fault) -> None:
+    made = station()
+    made.handle(GuardFact(False, False, (fault,)), 0.0)
+    shown = shown_of(made)
+    assert (shown.is_dead, shown.has_fault) == (False, True)
+
+
+# --- gpiozero
+
+
+def test_devices_drive_their_pins_on_any_factory() -> None:
+    factory = MockFactory()
+    devices = Devices(factory, REV, has_lock=True)
+
+    def states() -> list[int]:
+        pins = PINS.led_green, PINS.led_red, PINS.lock_in1, PINS.lock_in2
+        return [int(factory.pin(pin).state) for pin in pins]
+
+    assert states() == [0, 0, 0, 0]
+    devices.show(green=True, red=False)
+    assert states() == [1, 0, 0, 0]
+    devices.begin(locked=True)
+    assert states() == [1, 0, 1, 0]
+    devices.begin(locked=False)
+    assert states() == [1, 0, 0, 1]
+    devices.stop()
+    assert states() == [1, 0, 0, 0]
+    devices.close()
+
+
+def test_panel_without_a_lock_leaves_its_pins_alone() -> None:
+    factory = MockFactory()
+    with contextlib.closing(Devices(factory, REV, has_lock=False)):
+        assert factory.pin(PINS.lock_in1).function == "input"
+
+
+def test_driver_without_leds_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"board\.panel"):
+        factory_of("wallbox", {})
+
+
+def test_factory_that_cannot_be_had_is_a_board_error_and_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(BoardError, match="pigpiod"):
+        factory_of("pigpio", {"pigpio_port": "1"})
+    assert capfd.readouterr().out == ""
+
+
+# --- the process
+
+
+@pytest.fixture
+def hat(tmp_path: Path) -> Iterator[Running]:
+    with running(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def pi(hat: Running) -> Iterator[pigpio.pi]:
+    made = pigpio.pi("127.0.0.1", hat.port)
+    yield made
+    with contextlib.suppress(Exception):  # of a daemon that was broken
+        made.stop()
+
+
+def played(hat: Running, play: Callable[[PanelLink], Awaitable[None]]) -> None:
+    """Run a panel on the twin's daemon as long as something is played."""
+
+    async def run() -> None:
+        options = {"pigpio_port": str(hat.port), "lock": "True"}
+        with contextlib.closing(PanelLink("pigpio", options, RETRY_S)) as panel:
+            await play(panel)
+
+    asyncio.run(run())
+
+
+async def until(holds: Callable[[], bool], what: str) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE_S
+    while not holds():
+        assert loop.time() < end, what
+        await asyncio.sleep(0.01)
+
+
+def test_process_shows_a_station_and_is_off_when_that_ends(
+    hat: Running, pi: pigpio.pi
+) -> None:
+    def lit() -> tuple[int, int]:
+        return pi.read(PINS.led_green), pi.read(PINS.led_red)
+
+    async def play(panel: PanelLink) -> None:
+        panel.show(IDLE)
+        await until(lambda: lit() == (1, 0), "idle")
+        panel.show(OUT)
+        await until(lambda: lit() == (0, 1), "out of service")
+        pi.write(PINS.led_red, 0)  # as a driver that is opened anew
+        await until(lambda: lit() == (0, 1), "shown again")
+        panel.show(MATCHING)
+        await until(lambda: pi.read(PINS.lock_in1) == 1, "bolt out")
+        await until(lambda: pi.read(PINS.lock_in1) == 0, "motor off")
+
+    played(hat, play)
+    assert pi.get_mode(PINS.led_green) == pigpio.INPUT
+    assert pi.get_mode(PINS.lock_in1) == pigpio.INPUT
+
+
+@pytest.mark.parametrize("fault", [DaemonFault.DEAD, DaemonFault.FROZEN])
+def test_failing_daemon_is_logged_once_and_the_panel_comes_back(
+    hat: Running, caplog: pytest.LogCaptureFixture, fault: DaemonFault
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    def count(text: str) -> int:
+        return sum(text in one.getMessage() for one in caplog.records)
+
+    async def play(panel: PanelLink) -> None:
+        panel.show(IDLE)
+        await until(lambda: hat.twin.clients > 0, "connected")
+        began = asyncio.get_running_loop().time()
+        hat.fail(fault)
+        await until(lambda: count("panel failed") == 1, "told")
+        for _ in range(20):  # of its tries
+            panel.show(OUT)
+            panel.show(IDLE)
+            await asyncio.sleep(RETRY_S / 5)
+        hat.fail(fault, on=False)
+        await until(lambda: count("panel is back") == 1, "back")
+        assert asyncio.get_running_loop().time() - began < 2 * PATIENCE_S
+
+    played(hat, play)
+    assert count("panel failed") == 1
+
+
+def test_panel_that_cannot_begin_says_why_and_main_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def run() -> None:
+        with contextlib.closing(PanelLink("wallbox", {}, RETRY_S)) as panel:
+            await until(lambda: bool(caplog.records), "told")
+            panel.show(IDLE)
+
+    asyncio.run(run())
+    assert "has no LEDs and no lock" in caplog.text
