@@ -84,6 +84,11 @@ class Fault(Enum):
         Reaction.CUT,
         "See the log of the main program",
     )
+    BOARD_LOST = FaultRow(
+        "the board does not answer, or answers what cannot be true",
+        Reaction.CUT,
+        "See the log; the guard goes on trying to reach it. `pilothat selftest` tells",
+    )
     GUARD_LOST = FaultRow(
         "the guard process does not answer",
         Reaction.CUT,

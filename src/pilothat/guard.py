@@ -70,7 +70,12 @@ class BoardLost:
     """The board's driver reported an error: nothing measured is true any more."""
 
 
-GuardEvent = PilotSample | Lease | Feedback | Interlocks | BoardLost
+@dataclass(frozen=True, slots=True)
+class BoardBack:
+    """The board was opened anew: its contactor is open, and its pilot in state F."""
+
+
+GuardEvent = PilotSample | Lease | Feedback | Interlocks | BoardLost | BoardBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,8 @@ class Guard:
                 self._interlocks = event
             case BoardLost():
                 self._is_board_lost = True
+            case BoardBack():
+                self._begin_anew()
         return self._settle(changes, now)
 
     def tick(self, now: float) -> Sequence[GuardAction]:
@@ -207,6 +214,14 @@ class Guard:
             self._lease_lost = False
             self._cut_at = None if want.is_contactor_closed else self._cut_at
         self._want, self._lease_until = want, now + self._lease_s(want)
+
+    def _begin_anew(self) -> None:
+        """Know nothing of what is driven or wanted: power must be asked for again."""
+        self._is_board_lost = self._lease_lost = False
+        self._must_rearm = True
+        self._want = self._driven = SAFE
+        self._is_closed, self._interlocks = False, Interlocks()
+        self._lease_until = self._cut_at = self._moved_by = None
 
     def _lease_s(self, want: Want) -> float:
         is_at_stake = (
@@ -310,7 +325,7 @@ class Guard:
             (not chain.is_rcm_good, Fault.RESIDUAL_CURRENT),
             (not chain.is_temperature_good, Fault.TEMPERATURE),
             (self._lease_lost, Fault.LEASE_LOST),
-            (self._is_board_lost, Fault.CP_INVALID),
+            (self._is_board_lost, Fault.BOARD_LOST),
         )
         faults = tuple(fault for is_there, fault in found if is_there)
         return faults + ((self._contactor_fault,) if self._contactor_fault else ())

@@ -22,11 +22,11 @@ class HatLab:
     lab: Lab
     hat: Process
 
-    def do(self, what: str) -> None:
-        """Break something."""
+    def do(self, what: str, how: str = "--break") -> None:
+        """Break something, or mend it."""
         command = (PYTHON, "-m", "pilothat.service.cli", "hat-twin")
         done = self.lab.start(
-            "a", "break", *command, "--socket", self.lab.bench, "--break", what
+            "a", "break", *command, "--socket", self.lab.bench, how, what
         )
         assert done.popen.wait(10) == 0, done.text
 
@@ -84,10 +84,15 @@ def test_daemon_that_fails_in_the_charging_loop_opens_the_contactor(
     car.wait_for("phase charging", 30)
     hat_lab.do(what)
     until(lambda: not hat_lab.gates()[-1][1], 5, "contactor open")
-    assert station.popen.wait(10) == 1
+    station.wait_for("fault=BOARD_LOST", 5)
     assert "board lost" in station.text
     assert "HAT lost" in station.text
-    assert "fault=GUARD_LOST" in station.text
+    car.pull()
+    hat_lab.do(what, "--mend")
+    until(lambda: station.phase == "idle", 30, "idle again")
+    assert "board is back" in station.text
+    assert lab.car(*NEARLY_FULL, name="next").popen.wait(60) == 0
+    assert station.popen.poll() is None, station.text
 
 
 def test_killed_station_leaves_nothing_closed(hat_lab: HatLab) -> None:

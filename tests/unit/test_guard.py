@@ -15,6 +15,7 @@ from pilothat.guard import (
     HOLDOFF_S,
     LEASE_S,
     SAFE,
+    BoardBack,
     BoardLost,
     DriveContactor,
     DrivePilot,
@@ -358,9 +359,26 @@ def test_lost_board_opens_and_puts_the_pilot_to_f_last() -> None:
     guard = charging()
     actions = guard.handle(BoardLost(), NEW + 0.1)
     assert outputs(actions) == [SUPPLY_OFF, CONTACTOR_OPEN, DrivePilot(0.0)]
-    assert faults(actions) == [Fault.CP_INVALID]
+    assert faults(actions) == [Fault.BOARD_LOST]
     guard.handle(Lease(POWER), NEW + 0.2)
     assert guard.driven == SAFE
+
+
+def test_board_that_is_back_gives_power_only_when_it_is_asked_for_anew() -> None:
+    guard = charging()
+    guard.handle(Interlocks(is_estop_released=False), NEW + 0.05)
+    guard.handle(BoardLost(), NEW + 0.1)
+    actions = guard.handle(BoardBack(), NEW + 9.0)
+    assert actions == [GuardFact(False, False, ())]
+    assert (guard.driven, guard.deadline) == (SAFE, None)
+    lease(guard, POWER, 20.0)
+    for moment in (20.0, 20.1):
+        guard.handle(sample("C"), moment)
+    lease(guard, POWER, 20.2)
+    refused = guard.driven
+    lease(guard, READY, 20.3)
+    lease(guard, POWER, 20.4)
+    assert (refused, guard.driven) == (READY, POWER)
 
 
 def test_contactor_that_does_not_close_is_given_up() -> None:

@@ -2,11 +2,13 @@
 
 Plain synchronous Python, small, nothing but the board and the link to main. Started by
 the main program with one end of the link; when the link or the main program is gone it
-makes the board safe and ends.
+makes the board safe and ends. A board that is lost is given up at once: its connection
+is closed, main is told, and the board is opened anew until it answers again.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import ctypes
 import gc
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterable
 
 from pilothat.errors import BoardError
 from pilothat.guard import (
+    BoardBack,
     BoardLost,
     DriveContactor,
     DrivePilot,
@@ -41,6 +44,8 @@ log = logging.getLogger("pilothat.guard")
 
 PERIOD_S = 0.005  # while power flows or may flow
 IDLE_PERIOD_S = 0.15  # contactor open, no car asks for energy; a lease wakes it sooner
+LATE_S = 0.1  # a turn that comes so late is told: contactors may have opened for it
+RETRY_S = 1.0  # between two tries to reach a lost board
 PRIORITY = 60  # of 1..99, above everything of ours
 _MCL_ALL = 3  # MCL_CURRENT | MCL_FUTURE
 
@@ -138,46 +143,98 @@ class GuardLoop:
                     self._link.send(action)
 
 
-def run(
-    loop: GuardLoop,
-    is_stopped: Callable[[], bool],
-    clock: Callable[[], float] = time.monotonic,
-) -> int:
-    """Turn the loop until told to stop, main is gone or the board fails."""
-    while not is_stopped():
-        began = clock()
+class Keeper:
+    """Guard a board as long as main lives; one that is lost is opened anew."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        link: GuardLink,
+        opened: Callable[[], PilotBackend],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._guard = guard
+        self._link = link
+        self._open = opened
+        self._clock = clock
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Make safe and end."""
+        self._is_stopped = True
+
+    def run(self, board: PilotBackend) -> None:
+        """Guard until told to stop or main is gone; the board is closed then."""
         try:
-            loop.turn(began)
+            found: PilotBackend | None = board
+            while found is not None:
+                with contextlib.closing(found):
+                    self._turn(GuardLoop(self._guard, found, self._link))
+                found = None if self._is_stopped else self._found_again()
         except LinkLostError:
             log.info("main is gone")
-            return 0
-        except BoardError as error:
-            log.critical("board lost error=%s", error)
-            return 1
-        loop.wait(max(0.0, began + loop.period_s - clock()))
-    return 0
+
+    def _turn(self, loop: GuardLoop) -> None:
+        """Turn the loop until told to stop or the board is lost."""
+        due = self._clock()
+        while not self._is_stopped:
+            began = self._clock()
+            if began - due > LATE_S:
+                late_ms = (began - due) * 1000
+                log.warning("the machine stood still for %.0f ms", late_ms)
+            try:
+                loop.turn(began)
+            except BoardError as error:
+                log.critical("board lost error=%s", error)
+                return
+            due = began + loop.period_s
+            loop.wait(max(0.0, due - self._clock()))
+
+    def _found_again(self) -> PilotBackend | None:
+        """Open the board anew; None when told to stop. Raises LinkLostError."""
+        told = ""
+        while not self._is_stopped:
+            try:
+                board = self._open()
+            except BoardError as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.warning("board still lost error=%s", told)
+                gc.collect()  # nothing is on: there is time
+                self._rest()
+                continue
+            log.warning("board is back")
+            for action in self._guard.handle(BoardBack(), self._clock()):
+                if isinstance(action, PilotFact | GuardFact):
+                    self._link.send(action)
+            return board
+        return None
+
+    def _rest(self) -> None:
+        """Wait, and forget what main wants meanwhile."""
+        until = self._clock() + RETRY_S
+        while (left_s := until - self._clock()) > 0 and not self._is_stopped:
+            select.select((self._link,), (), (), left_s)
+            collections.deque(self._link.take(), maxlen=0)
 
 
 def main(arguments: list[str]) -> int:
     """Guard a board: ``guardproc LINK_FD DRIVER [OPTION=VALUE...]``."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     fd, driver, *options = arguments
-    stopped: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # main stops in order, then us
     values = dict(option.split("=", 1) for option in options)
-    has_ventilation = values.pop("ventilation", "no") == "yes"
+    guard = Guard(has_ventilation=values.pop("ventilation", "no") == "yes")
+    link = GuardLink(socket.socket(fileno=int(fd)))
+    keeper = Keeper(guard, link, lambda: open_board(driver, values))
+    signal.signal(signal.SIGTERM, lambda *_: keeper.stop())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # main stops in order, then us
     board = open_board(driver, values)
-    try:
-        link = GuardLink(socket.socket(fileno=int(fd)))
-        loop = GuardLoop(Guard(has_ventilation=has_ventilation), board, link)
-        refused = harden()
-        log.info("guarding board=%s period_ms=%.0f", driver, PERIOD_S * 1000)
-        if refused:
-            log.warning("not allowed here: %s; timing is best effort", refused)
-        return run(loop, lambda: bool(stopped))
-    finally:
-        board.close()
+    refused = harden()
+    log.info("guarding board=%s period_ms=%.0f", driver, PERIOD_S * 1000)
+    if refused:
+        log.warning("not allowed here: %s; timing is best effort", refused)
+    keeper.run(board)
+    return 0
 
 
 if __name__ == "__main__":

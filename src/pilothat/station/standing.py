@@ -23,6 +23,10 @@ _CAR_MUST_HOLD_C = (
 )
 
 
+# What the mirror contact tells; a lost board tells nothing, and nobody is to be blamed.
+_SEEN_BY_BOARD = (Fault.CONTACTOR_WELDED, Fault.CONTACTOR_STUCK_OPEN)
+
+
 class StandingFaults:
     """Every fault that came up and has not been cleared, in their order.
 
@@ -63,7 +67,9 @@ class StandingFaults:
         ]
 
     def add(self, fault: Fault) -> bool:
-        """Add a fault; tell whether it is new."""
+        """Add a fault; tell whether it is new, and can be known."""
+        if fault in _SEEN_BY_BOARD and Fault.BOARD_LOST in self._of_guard:
+            return False
         is_new = fault not in self._faults
         self._faults[fault] = None
         return is_new

@@ -565,6 +565,30 @@ def test_fault_while_power_flows_cuts_before_the_pilot_goes_to_f() -> None:
     assert post.want == Want(0.0, False, False)
 
 
+def test_contactor_that_no_board_tells_about_is_not_called_welded() -> None:
+    post = charging()
+    post.is_following = False
+    told = raised([*post.guard_sees(Fault.BOARD_LOST), *post.later(30.0)])
+    lost_in = post.phase
+    post.is_following, post.is_closed = True, False
+    post.guard_sees()
+    post.pilot("A")
+    post.later(1.0)
+    assert told == [Fault.BOARD_LOST]
+    assert (lost_in, post.phase) == (P.OUT_OF_SERVICE, P.IDLE)
+
+
+def test_contactor_that_the_board_tells_is_closed_when_it_is_back_is_welded() -> None:
+    post = charging()
+    post.is_following = False
+    post.guard_sees(Fault.BOARD_LOST)
+    post.later(30.0)
+    assert raised(post.guard_sees(Fault.CONTACTOR_WELDED)) == [Fault.CONTACTOR_WELDED]
+    post.pilot("A")
+    post.later(1.0)
+    assert post.phase is P.OUT_OF_SERVICE
+
+
 @pytest.mark.parametrize(
     ("level", "fault"), [("E", Fault.CP_SHORTED), ("X", Fault.CP_INVALID)]
 )
