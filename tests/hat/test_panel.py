@@ -25,14 +25,12 @@ from pilothat.runtime.panel import (
     DEAD_S,
     LIGHTS,
     TICK_S,
-    UNSEEN,
     Light,
     PanelLoop,
     Shown,
     parse,
-    shown_of,
 )
-from pilothat.runtime.panellink import PanelLink
+from pilothat.runtime.panellink import UNSEEN, PanelLink, shown_of
 from pilothat.station.phases import WITH_CAR, Phase
 from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station

@@ -275,6 +275,33 @@ def test_board_of_a_running_station_is_left_alone(
     assert hat.twin.hat.changes == 1  # nothing was driven
 
 
+class Keyboard(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_person_at_the_keyboard_is_asked_and_moves_only_what_was_meant(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = f"CLOSE\nmove\n{SAW}\nno\nskip\n"
+    monkeypatch.setattr("sys.stdin", Keyboard(typed))
+    assert main(["selftest", "--contactor", "--lock"]) == 1
+    told = capsys.readouterr()
+    verdicts = {
+        line[:26].strip(): next(w for w in line.split() if w in Verdict.__members__)
+        for line in told.out.splitlines()[:-1]
+    }
+    assert verdicts["contactor closes"] == "PASS"
+    assert verdicts["lock moves"] == "SKIP"
+    assert verdicts["lamp green"] == "PASS"
+    assert verdicts["lamp red"] == "FAIL"
+    assert verdicts["emergency stop opens"] == "SKIP"
+    assert [name for name, word in verdicts.items() if word == "FAIL"] == ["lamp red"]
+    assert "Nobody's fingers" in told.err
+
+
 def test_document_shows_the_rows_that_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

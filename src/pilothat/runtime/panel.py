@@ -13,16 +13,12 @@ from enum import Enum
 from typing import Protocol
 
 from pilothat.board.lamps import Lamps, Motor
-from pilothat.faults import Fault
 from pilothat.frozen import dataclass
-from pilothat.plant import SAFE_V
 from pilothat.station.phases import WITH_CAR, Phase
-from pilothat.station.station import Station
 
 READY = b"ready"  # what the process says first
 TICK_S = 0.5  # half a blink; how often the LEDs are driven, changed or not
 DEAD_S = 1.0  # so long it must have been dead before the bolt goes in
-UNSEEN = tuple(one for one in Fault if one.name.endswith("D_LOST"))  # nobody knows what is on
 
 
 class Light(Enum):
@@ -77,15 +73,6 @@ def parse(text: str) -> Shown:
     """Read a message. Raises ValueError, KeyError."""
     name, fault, dead = text.split()
     return Shown(Phase[name], fault == "1", dead == "1")
-
-
-def shown_of(station: Station) -> Shown:
-    """Return what a station shows."""
-    guard, outlet_v = station.guard, station.path.plant.outlet_v
-    is_seen = not any(fault in station.faults for fault in UNSEEN)
-    is_off = station.is_safe and not guard.is_supply_enabled
-    is_dead = is_seen and is_off and outlet_v < SAFE_V
-    return Shown(station.phase, bool(station.faults), is_dead)
 
 
 class Panel(Lamps, Motor, Protocol):

@@ -14,13 +14,27 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+from pilothat.faults import Fault
+from pilothat.plant import SAFE_V
 from pilothat.runtime.panel import READY, Shown
+from pilothat.station.station import Station
 
 log = logging.getLogger("pilothat.panel")
 
 RETRY_S = 5.0
 ENDS_S = 1.0
 _MAX_BYTES = 256
+# nobody knows what is on: the guard or the board is lost
+UNSEEN = tuple(one for one in Fault if one.name.endswith("D_LOST"))
+
+
+def shown_of(station: Station) -> Shown:
+    """Return what a station shows."""
+    guard, outlet_v = station.guard, station.path.plant.outlet_v
+    is_seen = not any(fault in station.faults for fault in UNSEEN)
+    is_off = station.is_safe and not guard.is_supply_enabled
+    is_dead = is_seen and is_off and outlet_v < SAFE_V
+    return Shown(station.phase, bool(station.faults), is_dead)
 
 
 class PanelLink:

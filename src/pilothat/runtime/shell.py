@@ -24,8 +24,7 @@ from pilothat.ports import PowerSupply
 from pilothat.runtime import netwatch
 from pilothat.runtime.guardlink import GuardLink, LinkLostError
 from pilothat.runtime.journalfile import JournalFile
-from pilothat.runtime.panel import shown_of
-from pilothat.runtime.panellink import PanelLink
+from pilothat.runtime.panellink import PanelLink, shown_of
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.v2gport import TlsOffer, V2gPort
