@@ -1,6 +1,6 @@
 """Measure the guard on the twin's HAT: ``python -m tests.bench_hat --trials 1000``.
 
-A guard process with the driver for pigpio, the twin's daemon in another, both cores
+A guard process with a driver (``--driver kernel``), the twin in another, both cores
 busy. A car opens S2 at a chance moment; what counts is the twin's own clock when its
 gate stops driving the contactor.
 """
@@ -28,7 +28,7 @@ from pilothat.twin.bench import CarElectrics
 from pilothat.twin.circuit import CarPilot
 
 PYTHON = sys.executable
-TWIN = (PYTHON, "-m", "pilothat.service.cli", "hat-twin", "--port", "0", "--socket")
+TWIN = (PYTHON, "-m", "pilothat.service.cli", "hat-twin", "--port", "0")
 GUARD = (PYTHON, "-m", "pilothat.runtime.guardproc")
 CHARGE = Want(DIGITAL_PCT, is_contactor_closed=True, is_supply_enabled=True)
 READY = Want(DIGITAL_PCT, is_contactor_closed=False, is_supply_enabled=False)
@@ -44,16 +44,18 @@ Say = Callable[[str, str, str], None]
 class Bench:
     """Guard, twin, and this program as station and car at once."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        path = str(folder / "bench")
+    def __init__(self, folder: Path, stack: ExitStack, driver: str) -> None:
+        path, kernel = str(folder / "bench"), str(folder / "kernel")
         self._log = folder / "twin.log"
-        self.twin = _started(stack, self._log, *TWIN, path)
+        doors = ("--socket", path, "--kernel", kernel)
+        self.twin = _started(stack, self._log, *TWIN, *doors)
         self.wait(lambda: "ready port=" in self._log.read_text())
         port = self._log.read_text().partition("port=")[2].split()[0]
         ours, theirs = pair()
         self.guard_log = folder / "guard.log"
         fd = theirs.fileno()
-        command = (*GUARD, str(fd), "pigpio", f"pigpio_port={port}")
+        options = f"pigpio_port={port}", f"kernel_twin={kernel}"
+        command = (*GUARD, str(fd), driver, *options)
         self.guard = _started(stack, self.guard_log, *command, fd=fd)
         theirs.close()
         self.link = GuardLink(ours)
@@ -127,25 +129,25 @@ def _started(
 
 
 @contextmanager
-def bench(*, cores_busy: int) -> Iterator[Bench]:
+def bench(driver: str, *, cores_busy: int) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         for number in range(cores_busy):
             log = Path(folder) / f"busy{number}"
             _started(stack, log, PYTHON, "-c", "while True: pass")
-        yield Bench(Path(folder), stack)
+        yield Bench(Path(folder), stack, driver)
 
 
-def measure(say: Say, trials: int) -> None:
+def measure(say: Say, trials: int, driver: str = "pigpio") -> None:
     """Print the figures of the guard on the HAT."""
     for is_stopped, what in ((False, "main runs"), (True, "main is stopped")):
-        with bench(cores_busy=os.cpu_count() or 1) as made:
+        with bench(driver, cores_busy=os.cpu_count() or 1) as made:
             spent = [made.opens_ms(is_main_stopped=is_stopped) for _ in range(trials)]
         p99 = statistics.quantiles(spent, n=100)[98]
         figure = (
             f"p50 {statistics.median(spent):.0f} p99 {p99:.0f} max {max(spent):.0f} ms"
         )
         say(f"C to B, contactor released, {what}", figure, "p99 <= 60, max <= 100")
-    with bench(cores_busy=0) as made:
+    with bench(driver, cores_busy=0) as made:
         made.charging()
         before = _cpu_s(made.guard.pid)
         made.rests(WATCHED_S)
@@ -154,7 +156,7 @@ def measure(say: Say, trials: int) -> None:
     say("guard on the HAT, charging", f"{share:.1f} % CPU", "<= 10 %")
     say("guard on the HAT, resident", f"{memory:.1f} MB", "<= 30 MB")
     for number in (signal.SIGSTOP, signal.SIGKILL):
-        spent = [_noticed_ms(number) for _ in range(DAEMON_TRIALS)]
+        spent = [_noticed_ms(driver, number) for _ in range(DAEMON_TRIALS)]
         say(
             f"daemon gone by {number.name}, noticed",
             f"max {max(spent):.0f} ms",
@@ -162,9 +164,9 @@ def measure(say: Say, trials: int) -> None:
         )
 
 
-def _noticed_ms(number: signal.Signals) -> float:
-    """Return how long after a signal to the daemon the guard says so."""
-    with bench(cores_busy=os.cpu_count() or 1) as made:
+def _noticed_ms(driver: str, number: signal.Signals) -> float:
+    """Return how long after a signal to the twin the guard says so."""
+    with bench(driver, cores_busy=os.cpu_count() or 1) as made:
         made.charging()
         with suppress(PermissionError):  # who watches the clock must not wait his turn
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(WATCHER))
@@ -194,4 +196,6 @@ def _say(name: str, figure: str, goal: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=1000)
-    measure(_say, parser.parse_args().trials)
+    parser.add_argument("--driver", choices=("pigpio", "kernel"), default="pigpio")
+    chosen = parser.parse_args()
+    measure(_say, chosen.trials, chosen.driver)
