@@ -51,6 +51,7 @@ volatile uint16_t width = 0;    // 0 is steady low, PERIOD steady high
 volatile uint16_t sample_at[2] = {PERIOD / 2, PERIOD / 2};
 volatile int16_t codes[2];      // low, high
 volatile uint8_t seen = 0;      // which of them since they were told last
+bool is_changed = false;
 volatile uint8_t half = 0;      // which one is being converted
 
 enum Why : uint8_t { NONE, START, LEASE, PILOT, CHAIN };
@@ -80,6 +81,7 @@ void drive_pilot(uint16_t wanted) {
   noInterrupts();
   width = wanted;
   seen = 0;                     // what was measured belongs to the width before
+  is_changed = true;            // and the next line is wanted soon
   if (is_pulsing()) {
     OCR1B = wanted - 1;         // taken over with the next period
     TCCR1A = _BV(COM1B1) | _BV(WGM11);
@@ -190,15 +192,14 @@ void obey(const Wish &heard, uint32_t now) {
  * and its blank. */
 bool read_wish(char *line, Wish &heard) {
   char *mark = strrchr(line, ' ');
-  unsigned number, w, relay, enable;
-  if (!mark || strlen(mark) != 5) return false;
-  char *end;
-  if (strtoul(mark + 1, &end, 16) != crc_of(line, mark - line) || *end) return false;
-  *mark = 0;
-  if (sscanf(line, "W %u %u %u %u", &number, &w, &relay, &enable) != 4) return false;
-  if (!is_allowed(w) || relay > 1 || enable > 1) return false;
-  heard = {(uint16_t)number, (uint16_t)w, relay == 1, enable == 1};
-  return true;
+  if (line[0] != 'W' || !mark || strlen(mark) != 5) return false;
+  char *at;
+  if (strtoul(mark + 1, &at, 16) != crc_of(line, mark - line) || *at) return false;
+  heard.number = strtoul(line + 1, &at, 10);
+  heard.width = strtoul(at, &at, 10);
+  heard.relay = strtoul(at, &at, 10) == 1;
+  heard.enable = strtoul(at, &at, 10) == 1;
+  return at == mark && is_allowed(heard.width);
 }
 
 void hear(uint32_t now) {
@@ -223,9 +224,11 @@ bool is_measured() {
 
 /* Begin a line, once there are levels that are younger than the line before. */
 void begin_line(uint32_t now) {
-  if (now - told_at < LINE_MS || outgoing_size || !is_measured()) return;
+  bool is_due = is_changed || now - told_at >= LINE_MS;
+  if (!is_due || outgoing_size || !is_measured()) return;
   told_at = now;
   seen = 0;
+  is_changed = false;
   int size = snprintf_P(
       outgoing, sizeof outgoing,
       PSTR("{\"v\":1,\"t\":%lu,\"n\":%u,\"w\":%u,\"hi\":%d,\"lo\":%d,\"k\":%d,\"e\":%d,"

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from tests.hat.twin import PATIENT_S, running, until
+from tests.hat.twin import PATIENT_S, running, running_wallbox, until
 
 from pilothat.errors import BoardError
 from pilothat.pilot.levels import PilotLevel, classify
@@ -68,6 +68,14 @@ class Subject:
             cable.connect(CarElectrics(pilot))
             yield cable
 
+    @contextlib.contextmanager
+    def car_that_asks(self) -> Iterator[CableEnd]:
+        """Plug in a car in state C: without one, some boards close nothing."""
+        self.board.set_pwm(5)
+        with self.car(CarPilot.C) as cable:
+            self.settle(PilotLevel.C)
+            yield cable
+
 
 @contextlib.contextmanager
 def twin_board(folder: Path) -> Iterator[Subject]:
@@ -94,10 +102,21 @@ def hat_board(driver: str, folder: Path) -> Iterator[Subject]:
         subject.board.close()
 
 
+@contextlib.contextmanager
+def wallbox_board(folder: Path) -> Iterator[Subject]:
+    with running_wallbox(folder) as arduino:
+        options = {"wallbox_port": arduino.twin.link, "reply_s": str(PATIENT_S)}
+        board = open_board("wallbox", options)
+        subject = Subject(board, arduino.path, lambda: open_board("wallbox", options))
+        yield subject
+        subject.board.close()
+
+
 BOARDS = {
     "twin": twin_board,
     "pigpio": partial(hat_board, "pigpio"),
     "kernel": partial(hat_board, "kernel"),
+    "wallbox": wallbox_board,
 }
 
 
@@ -190,30 +209,33 @@ def test_bad_diode_shows_in_the_low_half_wave(
 
 
 def test_contactor_moves_as_it_is_told(subject: Subject) -> None:
-    for closed in (True, False):
-        subject.board.set_contactor(closed=closed)
-        subject.follow(closed=closed)
+    with subject.car_that_asks():
+        for closed in (True, False):
+            subject.board.set_contactor(closed=closed)
+            subject.follow(closed=closed)
 
 
 def test_pressed_emergency_stop_is_told_and_opens_in_hardware(
     subject: Subject,
 ) -> None:
-    subject.board.set_contactor(closed=True)
-    subject.follow(closed=True)
-    subject.fail(BenchFault.ESTOP)
-    subject.follow(closed=False)
-    assert not subject.board.interlocks().is_estop_released
+    with subject.car_that_asks():
+        subject.board.set_contactor(closed=True)
+        subject.follow(closed=True)
+        subject.fail(BenchFault.ESTOP)
+        subject.follow(closed=False)
+        assert not subject.board.interlocks().is_estop_released
 
 
 def test_welded_contactor_is_told_as_closed(subject: Subject) -> None:
-    subject.board.set_contactor(closed=True)
-    subject.follow(closed=True)
-    subject.fail(BenchFault.CONTACTOR_WELDED)
-    subject.turn()
-    subject.board.set_contactor(closed=False)
-    for _ in range(SAMPLES):
+    with subject.car_that_asks():
+        subject.board.set_contactor(closed=True)
+        subject.follow(closed=True)
+        subject.fail(BenchFault.CONTACTOR_WELDED)
         subject.turn()
-    assert subject.board.contactor_is_closed()
+        subject.board.set_contactor(closed=False)
+        for _ in range(SAMPLES):
+            subject.turn()
+        assert subject.board.contactor_is_closed()
 
 
 def test_dead_adc_is_a_level_that_fits_no_state_or_a_lost_board(
@@ -236,14 +258,14 @@ def test_dead_adc_is_a_level_that_fits_no_state_or_a_lost_board(
 def test_close_opens_the_contactor_and_a_new_driver_finds_it_open(
     subject: Subject,
 ) -> None:
-    subject.board.set_pwm(5)
-    subject.board.enable_supply(on=True)
-    subject.board.set_contactor(closed=True)
-    subject.follow(closed=True)
-    subject.board.close()
-    subject.board = subject.again()
-    subject.follow(closed=False)
-    subject.settle(F)
+    with subject.car_that_asks():
+        subject.board.enable_supply(on=True)
+        subject.board.set_contactor(closed=True)
+        subject.follow(closed=True)
+        subject.board.close()
+        subject.board = subject.again()
+        subject.follow(closed=False)
+        subject.settle(F)
 
 
 def test_calls_take_less_than_a_millisecond(subject: Subject) -> None:

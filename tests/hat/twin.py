@@ -13,9 +13,11 @@ from pilothat.board.revision import revision
 from pilothat.runtime.benchtalk import DaemonFault
 from pilothat.runtime.pigpiod import HatTwin
 from pilothat.runtime.twinbench import inject
+from pilothat.runtime.wallboxtwin import WallboxTwin
 from pilothat.service.hattwin import message
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.hat import HatFault
+from pilothat.twin.wallbox import WallboxFault
 
 PATIENCE_S = 10.0
 PATIENT_S = 2.0  # for an answer, where a test is not about time: machines are busy
@@ -52,6 +54,33 @@ def until(holds: Callable[[], bool], what: str) -> None:
     while not holds():
         assert time.monotonic() < end, what
         time.sleep(0.005)
+
+
+@dataclass
+class RunningWallbox:
+    """The twin of an Arduino that runs."""
+
+    twin: WallboxTwin
+    path: str
+
+    def fail(self, fault: BenchFault | WallboxFault, *, on: bool = True) -> None:
+        assert inject(self.path, message(fault, on=on))
+
+
+@contextlib.contextmanager
+def running_wallbox(
+    folder: Path, dialect: str = "pilothat"
+) -> Iterator[RunningWallbox]:
+    """Run an Arduino at a pseudo terminal."""
+    path = str(folder / "bench.sock")
+    with contextlib.closing(WallboxTwin(path, dialect)) as twin:
+        thread = threading.Thread(target=twin.run)
+        thread.start()
+        try:
+            yield RunningWallbox(twin, path)
+        finally:
+            twin.stop()
+            thread.join()
 
 
 @contextlib.contextmanager

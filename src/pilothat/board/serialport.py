@@ -18,6 +18,7 @@ from pilothat.board.wallboxwire import AUTO
 from pilothat.errors import BoardError
 
 BY_ID = "set board.wallbox_port to one of /dev/serial/by-id"
+_CC = 6  # where the special characters are in what tcgetattr returns
 _CHUNK = 4096
 _CHUNKS = 16  # of one reading: more than the kernel keeps
 # makers of USB adapters and boards, by the vendor ID of USB
@@ -38,6 +39,9 @@ class SerialPort:
         self._serial = serial
         self._descriptor = serial.fileno()
         self._is_lost = False
+        modes = termios.tcgetattr(self._descriptor)
+        modes[_CC][termios.VMIN] = 1  # so that nothing and hung up read differently
+        termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
 
     def read(self) -> bytes:
         """Return all that has come. Raises BoardError when the port is gone."""
@@ -85,7 +89,7 @@ def open_port(name: str, baud: int) -> SerialPort:
     """Open a port for us alone. Raises BoardError."""
     found = find() if name == AUTO else name
     try:
-        made = Serial(found, baud, timeout=0, exclusive=True)
+        return SerialPort(found, Serial(found, baud, timeout=0, exclusive=True))
     except (OSError, ValueError, termios.error) as error:
         raise BoardError(
             f"cannot open the port ({error})",
@@ -93,7 +97,6 @@ def open_port(name: str, baud: int) -> SerialPort:
             remedy="Is it plugged in, may this user open it (group dialout), "
             "does another program use it?",
         ) from error
-    return SerialPort(found, made)
 
 
 def find() -> str:

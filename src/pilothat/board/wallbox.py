@@ -40,7 +40,7 @@ from pilothat.ports import Interlocks, PilotBackend
 
 log = logging.getLogger("pilothat.board")
 
-OLDEST_S = 0.1  # our choice: a dead board must be noticed within 100 ms
+OLDEST_S = 0.2  # our choice: what must be fast, the sketch does by itself
 HEARD_S = 0.3  # a wish must be answered; one lost line of two may be
 START_S = 5.0  # opening the port resets the Arduino, and its boot loader takes a while
 REPEAT_S = 0.2

@@ -173,7 +173,12 @@ class Pilot:
         self._accept_at = self._candidate_since + debounce_s
 
     def _trust_s(self, *, is_gap: bool) -> float:
-        """Return how long the old state is believed: not long outside all bands."""
+        """Return how long the old state is believed: not long outside all bands.
+
+        But F was our own: boards take a while to show what is driven after it.
+        """
+        if self.state is PilotState.F:
+            return GAP_FAULT_S
         lowest_v, highest_v = PilotLevel.E.value[0], PilotLevel.A.value[1]
         is_outside = is_gap and not lowest_v < self._sample.high_v < highest_v
         return DEBOUNCE_S[Kind.SHORT] if is_outside else GAP_FAULT_S

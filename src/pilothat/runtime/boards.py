@@ -14,6 +14,7 @@ BOARDS: Mapping[str, str] = {
     "twin": "pilothat.runtime.twinbench:open_board",
     "pigpio": "pilothat.board.pigpiohat:open_board",
     "kernel": "pilothat.board.kernelhat:open_board",
+    "wallbox": "pilothat.board.wallbox:open_board",
 }
 _CHOOSERS: Mapping[str, str] = {AUTO: "pilothat.board.detect:choose"}
 SUPPLIES: Mapping[str, str] = {

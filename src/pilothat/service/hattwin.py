@@ -11,6 +11,13 @@ it is a Pi without the daemon, for the driver kernel; with --port as well it is 
     pilothat run --config station.toml       with board.driver = "kernel" and
                                              board.kernel_twin = the same socket
 
+With --wallbox it is an Arduino with our sketch, or with the published one, at a pseudo
+terminal, whose name it tells; the link to it stays when the cable is pulled:
+
+    pilothat hat-twin --wallbox pilothat
+    pilothat run --config station.toml       with board.driver = "wallbox" and
+                            board.wallbox_port = "/tmp/pilothat-bench.sock.tty"
+
 What is broken while it runs, by name, with a second command on the same bench:
 
     pilothat hat-twin --socket /tmp/pilothat-bench.sock --break dead
@@ -25,23 +32,36 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import DEFAULT, revision
+from pilothat.board.wallboxwire import DIALECTS
 from pilothat.errors import BoardError
-from pilothat.runtime.benchtalk import DaemonFault, Inject, InjectDaemon, InjectHat
+from pilothat.runtime.benchtalk import (
+    DaemonFault,
+    Inject,
+    InjectDaemon,
+    InjectHat,
+    Injection,
+    InjectWallbox,
+)
 from pilothat.runtime.pigpiod import HatTwin
 from pilothat.runtime.twinbench import DEFAULT_SOCKET, inject
+from pilothat.runtime.wallboxtwin import WallboxTwin
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.hat import HatFault
+from pilothat.twin.wallbox import WallboxFault
 
 log = logging.getLogger("pilothat.hat")
 
 PRIORITY = 50  # of 1..99; below the guard
 
-FAULTS: Mapping[str, BenchFault | HatFault | DaemonFault] = {
-    fault.name.lower(): fault for fault in (*DaemonFault, *HatFault, *BenchFault)
+Fault = BenchFault | HatFault | DaemonFault | WallboxFault
+FAULTS: Mapping[str, Fault] = {
+    fault.name.lower(): fault
+    for fault in (*DaemonFault, *HatFault, *WallboxFault, *BenchFault)
 }
 
 
@@ -57,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--kernel", default="", metavar="SOCKET", help="serve a kernel there"
+    )
+    parser.add_argument(
+        "--wallbox", choices=DIALECTS, help="be an Arduino with this sketch"
     )
     parser.add_argument("--revision", default=DEFAULT, help="of the board")
     parser.add_argument(
@@ -74,15 +97,15 @@ def run(options: argparse.Namespace) -> int:
     if options.broken or options.mended:
         return _inject(options)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    if options.wallbox:
+        return _be_wallbox(options)
     board, port = revision(options.revision), options.port
     if port is None and not options.kernel:
         port = PORT
     address = None if port is None else (options.host, port)
     made = HatTwin(options.socket, address, board, options.mains_v, options.kernel)
     with contextlib.closing(made) as twin:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: twin.stop())
-        _hurry()
+        _prepare(twin.stop)
         ports = f"port={twin.address[1]}" if address else ""
         kernel = f"kernel={options.kernel}" if options.kernel else ""
         log.info("ready %s bench=%s", f"{ports} {kernel}".strip(), options.socket)
@@ -90,8 +113,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _hurry() -> None:
-    """Take real-time priority where that is allowed: hardware does not wait."""
+def _be_wallbox(options: argparse.Namespace) -> int:
+    made = WallboxTwin(options.socket, options.wallbox, options.mains_v)
+    with contextlib.closing(made) as twin:
+        _prepare(twin.stop)
+        name = Path(twin.link).readlink()
+        log.info("ready wallbox=%s link=%s bench=%s", name, twin.link, options.socket)
+        twin.run()
+    return 0
+
+
+def _prepare(stop: Callable[[], None]) -> None:
+    """End when told to. Take real-time priority where allowed: hardware never waits."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
 
@@ -108,9 +143,7 @@ def _inject(options: argparse.Namespace) -> int:
     return 0
 
 
-def message(
-    fault: BenchFault | HatFault | DaemonFault, *, on: bool
-) -> Inject | InjectHat | InjectDaemon:
+def message(fault: Fault, *, on: bool) -> Injection:
     """Return what a bench must be told to break or mend something."""
     match fault:
         case BenchFault():
@@ -119,3 +152,5 @@ def message(
             return InjectHat(fault, on)
         case DaemonFault():
             return InjectDaemon(fault, on)
+        case WallboxFault():
+            return InjectWallbox(fault, on)

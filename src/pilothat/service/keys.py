@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import DEFAULT, names
+from pilothat.board.wallboxwire import AUTO, DIALECTS, PILOTHAT
 from pilothat.frozen import dataclass
 from pilothat.slac.timing import EIM_PATIENCE_S
 from pilothat.v2g.quirks import Quirk
@@ -302,8 +303,8 @@ KEYS: Sequence[Key] = (
         "twin",
         "the HAT that drives the pilot; twin is a simulated one, pigpio is on a Pi "
         "Zero to 4 with pigpio's daemon, kernel on every Pi; auto goes by the HAT's "
-        "EEPROM and the Pi",
-        choices=("twin", "pigpio", "kernel", "auto"),
+        "EEPROM and the Pi; wallbox is an Arduino in the HAT's place",
+        choices=("twin", "pigpio", "kernel", "auto", "wallbox"),
     ),
     Key(
         "board",
@@ -349,6 +350,23 @@ KEYS: Sequence[Key] = (
         str,
         "",
         "socket of a twin's kernel (pilothat hat-twin --kernel); empty: this machine's",
+    ),
+    Key(
+        "board",
+        "wallbox_port",
+        str,
+        AUTO,
+        "serial port of the Arduino, best as /dev/serial/by-id/...; auto takes the "
+        "only known adapter there is",
+    ),
+    Key(
+        "board",
+        "wallbox_dialect",
+        str,
+        PILOTHAT,
+        "what is flashed: our sketch, or text, the published one, which takes no "
+        "commands: its pilot is shown, and no power is ever given through it",
+        choices=DIALECTS,
     ),
     Key(
         "board",

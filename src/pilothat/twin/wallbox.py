@@ -23,6 +23,7 @@ from pilothat.pilot.levels import PilotLevel, PilotSample, classify
 from pilothat.twin.bench import Bench
 
 LINE_S = 0.010
+CHANGED_LINE_S = 0.004  # after another duty: as soon as both half waves are measured
 LEASE_S = 0.4
 LOST_S = 0.030  # a pilot that is in neither C nor D, with something on
 BOOT_S = 0.3  # the boot loader; a real one takes longer
@@ -83,6 +84,8 @@ class Sketch:
             if wish is None or not _is_drivable(wish.duty_pct):
                 self._refused += 1
                 continue
+            if wish.duty_pct != self._wish.duty_pct:
+                self._tells_at = now + CHANGED_LINE_S
             self._wish, self._wished_at = wish, now
             if not (wish.is_contactor_on or wish.is_supply_on):
                 self._why = Why.NOTHING

@@ -234,6 +234,15 @@ def test_after_state_f_the_level_is_looked_at_from_scratch() -> None:
     assert states(pilot.tick(NEW + 4.05)) == [PilotState.C2]
 
 
+def test_board_may_show_our_own_f_for_100_ms_after_it() -> None:
+    pilot, left_over = pilot_in("B"), PilotSample(-12.0, None)
+    pilot.handle(Driven(0.0), NEW)
+    pilot.handle(Driven(5.0), NEW)
+    assert states(pilot.handle(left_over, NEW)) == []
+    assert states(pilot.handle(left_over, NEW + 0.099)) == []
+    assert states(pilot.handle(left_over, NEW + 0.1)) == [PilotState.INVALID]
+
+
 def test_steady_minus_12_v_that_is_not_ours_is_a_fault() -> None:
     pilot = pilot_in("B")
     pilot.handle(PilotSample(-12.0, -12.0), NEW)
