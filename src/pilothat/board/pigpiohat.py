@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 
 from pilothat.board.calibration import board_of
@@ -52,7 +53,11 @@ class PigpioHat:
     """The board's pins, driven through the daemon."""
 
     def __init__(
-        self, client: Client, board: Revision, reply_s: float = REPLY_S
+        self,
+        client: Client,
+        board: Revision,
+        reply_s: float = REPLY_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._reply_s = reply_s
@@ -71,7 +76,7 @@ class PigpioHat:
         except BoardError:
             client.close()
             raise
-        self._sampler = Sampler(board, self._looking)
+        self._sampler = Sampler(board, self._looking, clock)
         self._beats = cycle([self._beat(number) for number in range(BEATS)])
         self._do(Batch(_write(pins.cp_en, 1)))
 

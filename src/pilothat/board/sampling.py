@@ -80,13 +80,17 @@ class Sampler:
     """The readings of a board that are worth believing."""
 
     def __init__(
-        self, board: Revision, prepared: Callable[[Sequence[int]], Look]
+        self,
+        board: Revision,
+        prepared: Callable[[Sequence[int]], Look],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare all looks.
 
         prepared: makes a look at channels; done once for each plan
         """
         self._board = board
+        self._clock = clock
         self._rails = _rail_checks(board)
         self._raw = RawCheck(board)
         ways = [(plan, prepared(plan.channels)) for plan in plans(board.channels)]
@@ -144,12 +148,12 @@ class Sampler:
 
     def _look_around(self) -> None:
         """See levels and temperatures, unless the sample's are fresh."""
-        if time.monotonic() - self._seen_at > FRESH_S:
+        if self._clock() - self._seen_at > FRESH_S:
             self._see(*self._look_at_sensors())
 
     def _see(self, sensors: Sequence[int], levels: int) -> None:
         self._sensors, self._levels = sensors, levels
-        self._seen_at = time.monotonic()
+        self._seen_at = self._clock()
 
     def _is_high(self, pin: int) -> bool:
         return bool(self._levels >> pin & 1)
