@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import bench_exi, bench_slac, bench_v2g
+from tests import bench_exi, bench_hat, bench_slac, bench_v2g
 from tests.net.lab import Lab, Process, sh, until
 
 from pilothat.runtime.plcport import open_packet_socket
@@ -238,6 +238,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1000, help="faulty sessions")
     parser.add_argument("--matches", type=int, default=2000, help="SLAC matches")
     parser.add_argument("--sessions", type=int, default=20, help="over TLS")
+    parser.add_argument("--trials", type=int, default=100, help="of the guard's")
     parser.add_argument("--only-lab", action="store_true", help="only what needs root")
     parser.add_argument("--sniff", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -260,6 +261,8 @@ def main() -> None:
         station = answers_on_the_wire(lab)
         guard_opens(lab, station)
     bench_v2g.measure(say, options.sessions)
+    for driver in ("pigpio", "kernel"):
+        bench_hat.measure(say, options.trials, driver)
 
 
 if __name__ == "__main__":

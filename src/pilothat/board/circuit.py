@@ -99,6 +99,11 @@ def read(text: str, revision: Revision) -> Circuit:
     return Circuit(parts, nets)
 
 
+def with_constants(text: str, revision: Revision) -> str:
+    """Return a text with its @section.name as numbers. Raises ConfigError."""
+    return _VALUE.sub(lambda found: _constant(revision, *found.groups()), text)
+
+
 def complaints(circuit: Circuit) -> Iterator[str]:
     """Yield what is wrong with a circuit (electrical rules)."""
     for (ref, name), count in _uses(circuit).items():
@@ -175,9 +180,7 @@ def _part(ref: str, told: Mapping[str, str], revision: Revision) -> Part:
     )
     if len(pins) != len(told["pins"].split()):
         raise ConfigError(f"cannot read '{told['pins']}'", where=ref)
-    value = _VALUE.sub(
-        lambda found: _constant(revision, *found.groups()), told["value"]
-    )
+    value = with_constants(told["value"], revision)
     return Part(ref, value, told["mpn"], told.get("alternatives", ""), pins)
 
 

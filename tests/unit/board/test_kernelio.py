@@ -8,6 +8,8 @@ import errno
 import os
 import socket
 import struct
+import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -340,6 +342,21 @@ def test_close_opens_all_puts_the_pilot_low_and_lets_go(machine: Machine) -> Non
     assert before - open_files() == 2
 
 
+def test_levels_are_looked_at_anew_after_an_output_has_changed(
+    machine: Machine, board: KernelHat
+) -> None:
+    drives: list[Call] = [
+        lambda hat: hat.set_contactor(closed=True),
+        lambda hat: hat.enable_supply(on=True),
+    ]
+    for drive in drives:
+        board.sample()
+        drive(board)
+        machine.requests.levels = RESTING & ~(1 << PINS.k1_fb_n)
+        assert board.contactor_is_closed()
+        machine.requests.levels = RESTING
+
+
 # --- how it is lost
 
 
@@ -420,6 +437,16 @@ def test_board_that_does_not_open_keeps_nothing_open(machine: Machine) -> None:
     with pytest.raises(BoardError):
         KernelHat(machine.io(), REV)
     assert open_files() == before
+
+
+def test_request_goes_to_the_kernel_and_its_answer_comes_back() -> None:
+    """The one request that any kernel has: how many bytes wait in a pipe."""
+    reading, writing = os.pipe()
+    os.write(writing, b"seven..")
+    told = MachineIo().ioctl(reading, termios.FIONREAD, bytes(4))
+    os.close(writing)
+    os.close(reading)
+    assert int.from_bytes(told, sys.byteorder) == 7
 
 
 # --- the twin's end of the line

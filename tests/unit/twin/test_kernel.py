@@ -301,6 +301,10 @@ def test_conversions_of_a_message_see_the_whole_pulse_pass(pwm: Pi) -> None:
     highs = [code > REV.cp_code(0) for code in codes]
     assert 1 <= sum(highs) <= 3
     assert pwm.kernel.spi_ends == pytest.approx(30 * 34e-6)
+    pwm.convert(*[REV.channels.cp_raw] * 30)  # at the same time: behind the others
+    assert pwm.kernel.spi_ends == pytest.approx(60 * 34e-6)
+    pwm.kernel.advance(0.5)
+    assert pwm.kernel.spi_ends == 0.5
 
 
 @pytest.mark.parametrize(
