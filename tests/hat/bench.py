@@ -91,6 +91,13 @@ def _exact(revision: Revision, volts: float) -> float:
 
 
 def _run(deck: str, folder: Path) -> tuple[Wave, Wave]:
+    rows = deck_rows(deck, folder)
+    start = rows[0][0]
+    return [(t - start, v) for t, v, _ in rows], [(t - start, v) for t, _, v in rows]
+
+
+def deck_rows(deck: str, folder: Path) -> list[tuple[float, float, float]]:
+    """Return time and both waves that a deck writes."""
     assert NGSPICE
     (folder / "pilot.cir").write_text(deck)
     done = subprocess.run(
@@ -103,6 +110,5 @@ def _run(deck: str, folder: Path) -> tuple[Wave, Wave]:
     )
     out = folder / "out.txt"
     assert out.exists(), done.stdout + done.stderr
-    rows = [list(map(float, line.split())) for line in out.read_text().splitlines()]
-    start = rows[0][0]
-    return [(t - start, v) for t, v, _ in rows], [(t - start, v) for t, _, v in rows]
+    rows = [line.split() for line in out.read_text().splitlines()]
+    return [(float(t), float(v), float(w)) for t, v, w in rows]

@@ -207,9 +207,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watchdog:
-    """The monostable between heartbeat and drivers."""
+    """The monostable between heartbeat and drivers.
+
+    timing: what its window hangs on, with its factor; edge: delay of the XOR before it,
+    which makes a pulse of every edge
+    """
 
     window_s: float
+    timing_ohm: float
+    timing_f: float
+    factor: float
+    edge_ohm: float
+    edge_f: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
