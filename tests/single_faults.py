@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.hat.rig import READY, Rig
 from tests.sim.short import Visit
@@ -33,6 +34,7 @@ from pilothat.twin.world import World
 
 SETTLED_S = 5.0  # of charging, before something happens
 LIMIT_S = 120.0
+R = TypeVar("R", bound=Rig)
 NOTE = "<!-- made by `python -m tests.single_faults`, measured; do not edit -->\n\n"
 
 
@@ -65,11 +67,14 @@ class Case:
     meet: Callable[[], Outcome]
 
 
-def on_rig(befall: Callable[[Rig], None]) -> Callable[[], Outcome]:
+def on_rig(
+    befall: Callable[[R], None],
+    made: Callable[[], R] = Rig,  # type: ignore[assignment]
+) -> Callable[[], Outcome]:
     """Return a way to let something befall the guard on the board."""
 
     def meet() -> Outcome:
-        rig = Rig()
+        rig = made()
         rig.charge()
         began = rig.now
         befall(rig)

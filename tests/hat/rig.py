@@ -15,11 +15,12 @@ from unittest import mock
 from pilothat.board.pigpioclient import Client
 from pilothat.board.pigpiohat import PigpioHat
 from pilothat.board.pigpiowire import HEAD, Cmd, Err
-from pilothat.board.revision import revision
+from pilothat.board.revision import Revision, revision
 from pilothat.errors import BoardError
 from pilothat.faults import Fault
 from pilothat.guard import Guard, GuardFact, Lease, PilotFact, Want
 from pilothat.pilot.duty import DIGITAL_PCT
+from pilothat.ports import PilotBackend
 from pilothat.runtime.benchtalk import DaemonFault
 from pilothat.runtime.doors import SLOW_S
 from pilothat.runtime.guardlink import GuardLink
@@ -132,10 +133,14 @@ class Rig:
         self.link = Link(lambda: self.now)
         self._want = READY
         self._renew_at = 0.0
-        with mock.patch("socket.create_connection", return_value=Wire(self)):
-            self.board = PigpioHat(Client(), board, clock=lambda: self.now)
+        self.board = self.opened(board)
         self._loop = GuardLoop(Guard(), self.board, self.link)
         self._turn_at = 0.0
+
+    def opened(self, board: Revision) -> PilotBackend:
+        """Return the driver."""
+        with mock.patch("socket.create_connection", return_value=Wire(self)):
+            return PigpioHat(Client(), board, clock=lambda: self.now)
 
     # --- time
 

@@ -12,6 +12,7 @@ ends in whatever way, the board's watchdog opens within its window.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from pilothat.board.calibration import board_of
@@ -34,7 +35,12 @@ class KernelHat:
     outputs are low. The pilot's driver is switched on last.
     """
 
-    def __init__(self, io: KernelIo, board: Revision) -> None:
+    def __init__(
+        self,
+        io: KernelIo,
+        board: Revision,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._io = io
         self._pins = board.pins
         self._duty_pct = 0.0
@@ -44,7 +50,7 @@ class KernelHat:
             self._header = Header(io, board.pins, board.gpio)
             self._pilot = Pilot(io, board.pwm)
             self._converter = Converter(io, board.adc)
-            self._sampler = Sampler(board, self._looking)
+            self._sampler = Sampler(board, self._looking, clock)
             self._header.drive(1, self._pins.cp_en)
         except BoardError:
             io.leave()
