@@ -69,7 +69,7 @@ class Case:
 
 def on_rig(
     befall: Callable[[R], None],
-    made: Callable[[], R] = Rig,  # type: ignore[assignment]
+    made: Callable[[], R] = Rig,  # type: ignore[assignment]  # where R is not told
 ) -> Callable[[], Outcome]:
     """Return a way to let something befall the guard on the board."""
 
@@ -282,7 +282,8 @@ enable line is cut and the station stays out of service. Where only the board's 
 is left, its 250 ms are the limit, and the relay's time comes on top. A PWM line stuck
 low is the slowest of the board: the level held of the pulse leaks only slowly into
 another state, and a thousand raw readings must have missed it before they are believed.
-The car sees that at once.
+The car sees that at once. The driver is that for pigpio; what differs with the kernel's
+interfaces is measured in `tests/hat/test_kernel_faults.py`.
 
 Not here, because it takes real processes: the main program killed
 (`test_killed_station_leaves_nothing_closed`), the guard stopped and killed, and all of
