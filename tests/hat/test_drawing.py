@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -24,7 +25,9 @@ from pilothat.board.drawing import (
 from pilothat.board.revision import revision
 from pilothat.errors import ConfigError
 
-HAT = Path(__file__).parents[2] / "hat" / "rev-a"
+ROOT = Path(__file__).parents[2]
+HAT = ROOT / "hat" / "rev-a"
+HARDWARE = (ROOT / "docs" / "hardware.md").read_text()
 REV_A = revision("rev_a")
 TEXT = (HAT / "blocks.toml").read_text()
 TABLE = tomllib.loads(TEXT)
@@ -95,3 +98,31 @@ def test_every_pin_that_is_used_tells_what_for() -> None:
 def test_name_stands_at_the_pin_of_its_gpio(name: str) -> None:
     gpio = getattr(REV_A.pins, name)
     assert PINS[HEADER[gpio]] == (f"GPIO{gpio}", name)
+
+
+def test_wires_of_the_breadboard_are_those_of_the_table() -> None:
+    told = re.findall(r"^\| (\w+) \| GPIO(\d+) \|", HARDWARE, re.MULTILINE)
+    ours = {name: getattr(REV_A.pins, name) for name in type(REV_A.pins).__slots__}
+    assert len(told) == 13
+    assert all(ours[name] == int(gpio) for name, gpio in told)
+
+
+def test_values_of_the_breadboard_are_those_of_the_table() -> None:
+    divider, rail, hold = REV_A.divider, REV_A.rail, REV_A.hold
+    kilo = [
+        divider.from_cp_ohm, divider.to_ground_ohm, divider.to_reference_ohm,
+        rail.from_rail_ohm, rail.to_ground_ohm, hold.series_ohm,
+        REV_A.proximity.pull_up_ohm, REV_A.temperature.pull_up_ohm,
+        REV_A.driver.r1_ohm,
+    ]  # fmt: skip
+    assert [one for one in kilo if f"{one / 1e3:g} k" not in HARDWARE] == []
+    pico = [divider.filter_f * 1e12, REV_A.driver.cs_f * 1e12]
+    assert [one for one in pico if f"{one:g} pF" not in HARDWARE] == []
+    assert f"{hold.hold_f * 1e9:g} nF" in HARDWARE
+    assert f"{REV_A.driver.rail_high_v:.1f} V" in HARDWARE
+    assert f"{REV_A.adc.vref_v:.3f} V" in HARDWARE
+
+
+@pytest.mark.parametrize("ref", ["J2", "J3", "J4", "J5", "J6", "J7", "J8", "J9"])
+def test_every_terminal_is_in_the_table_of_wires(ref: str) -> None:
+    assert f"| {ref} |" in HARDWARE
