@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -54,6 +55,20 @@ def instrument() -> str:
     return "".join(f"{volts:.3f}\n" for volts in true)
 
 
+class Slow:
+    """Somebody who types slower than the watchdog's window is long."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text)
+
+    def readline(self) -> str:
+        time.sleep(2 * REV.watchdog.window_s)
+        return self._lines.readline()
+
+    def isatty(self) -> bool:
+        return False
+
+
 def test_board_that_is_off_fails_is_calibrated_and_passes(
     hat: Running,
     tmp_path: Path,
@@ -67,7 +82,7 @@ def test_board_that_is_off_fails_is_calibrated_and_passes(
     told = capsys.readouterr().out
     failed = [line[:10] for line in told.splitlines() if " FAIL " in line]
     assert failed[:2] == ["+12 V rail", "-12 V rail"]
-    monkeypatch.setattr("sys.stdin", io.StringIO("what?\n" + instrument()))
+    monkeypatch.setattr("sys.stdin", Slow("what?\n" + instrument()))
     serial = ["--serial", "PH-0007", "--write", file]
     assert main(["calibrate", *there, *serial]) == 0
     found = load(Path(file))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,11 +183,13 @@ def test_outlet_that_is_dead_only_for_a_moment_opens_nothing() -> None:
 
 def test_car_that_leaves_during_the_pulse_waits_for_its_end() -> None:
     played = Played()
-    played.take(MATCHING)
-    played.run(PULSE_S / 2)
     played.take(IDLE)
     played.run(5.0)
-    assert played.words == ["out", "stop", "in", "stop"]
+    played.take(MATCHING)
+    played.run(PULSE_S / 2)
+    played.take(IDLE)  # dead for long: the bolt could go in at once
+    played.run(5.0)
+    assert played.words == ["in", "stop", "out", "stop", "in", "stop"]
 
 
 def test_panel_that_was_told_nothing_moves_nothing() -> None:
@@ -225,8 +229,13 @@ def test_station_says_dead_only_when_everything_is() -> None:
 
 @pytest.mark.parametrize("fault", UNSEEN)
 def test_board_that_nobody_sees_is_not_said_to_be_dead(fault: Fault) -> None:
-    made = station()
-    made.handle(GuardFact(False, False, (fault,)), 0.0)
+    made, now = station(), 0.0
+    made.handle(GuardFact(False, False, (fault,)), now)
+    while made.phase is not Phase.OUT_OF_SERVICE:
+        assert made.deadline is not None
+        now = made.deadline
+        made.tick(now)
+    assert made.is_safe
     shown = shown_of(made)
     assert (shown.is_dead, shown.has_fault) == (False, True)
 
@@ -268,9 +277,17 @@ def test_driver_without_leds_is_told() -> None:
 def test_factory_that_cannot_be_had_is_a_board_error_and_prints_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(BoardError, match="pigpiod"):
+    with pytest.raises(BoardError, match=r"pigpiod .*:1: .* pilothat selftest tells"):
         factory_of("pigpio", {"pigpio_port": "1"})
     assert capfd.readouterr().out == ""
+
+
+def test_missing_package_is_told_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "gpiozero.pins.mock", None)
+    with pytest.raises(BoardError, match="pip install gpiozero"):
+        factory_of("twin", {})
 
 
 # --- the process
@@ -340,9 +357,12 @@ def test_failing_daemon_is_logged_once_and_the_panel_comes_back(
     def count(text: str) -> int:
         return sum(text in one.getMessage() for one in caplog.records)
 
+    def is_red() -> bool:
+        return hat.twin.daemon.soc.level(PINS.led_red, time.monotonic()) == 1
+
     async def play(panel: PanelLink) -> None:
-        panel.show(IDLE)
-        await until(lambda: hat.twin.clients > 0, "connected")
+        panel.show(OUT)
+        await until(is_red, "shown")
         began = asyncio.get_running_loop().time()
         hat.fail(fault)
         await until(lambda: count("panel failed") == 1, "told")

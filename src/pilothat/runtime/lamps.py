@@ -18,6 +18,8 @@ from pilothat.board.revision import Revision
 from pilothat.errors import BoardError, ConfigError
 
 LOCAL = "127.0.0.1"
+INSTALL = "pip install gpiozero pigpio lgpio"
+LOOK = "pilothat selftest tells whether daemon, devices and rights are there"
 # driver -> pin factories, the first that can be had; kernel's are of one process each
 FACTORIES: Mapping[str, Sequence[str]] = {
     "pigpio": ("gpiozero.pins.pigpio:PiGPIOFactory",),
@@ -82,15 +84,15 @@ def factory_of(driver: str, options: Mapping[str, str]) -> Any:
     if driver == "pigpio":
         host, port = options.get("pigpio_host", LOCAL), options.get("pigpio_port", PORT)
         where, given = f"pigpiod {host}:{port}", (host, int(port))
-    found: list[str] = []
+    refused: list[BoardError] = []
     for name in FACTORIES[driver]:
         module, _, factory = name.partition(":")
         try:
             with _told(where):
                 return getattr(import_module(module), factory)(*given)
         except BoardError as error:
-            found.append(error.what)
-    raise BoardError("; ".join(found), where=where, remedy="pip install gpiozero lgpio")
+            refused.append(error)
+    raise refused[0]
 
 
 @contextlib.contextmanager
@@ -111,6 +113,5 @@ def _told(where: str) -> Iterator[None]:
             yield
     except Exception as error:  # of three libraries, with no common kind
         what = f"{type(error).__name__} {error}".strip()
-        raise BoardError(
-            what, where=where, remedy="Look at the driver of pins"
-        ) from error
+        remedy = INSTALL if isinstance(error, ImportError) else LOOK
+        raise BoardError(what, where=where, remedy=remedy) from error

@@ -24,8 +24,7 @@ log = logging.getLogger("pilothat.panel")
 RETRY_S = 5.0
 ENDS_S = 1.0
 _MAX_BYTES = 256
-# nobody knows what is on: the guard or the board is lost
-UNSEEN = tuple(one for one in Fault if one.name.endswith("D_LOST"))
+UNSEEN = (Fault.GUARD_LOST, Fault.BOARD_LOST)  # nobody knows what is on
 
 
 def shown_of(station: Station) -> Shown:
