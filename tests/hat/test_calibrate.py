@@ -69,14 +69,17 @@ class Slow:
         return False
 
 
+@pytest.mark.parametrize("driver", ["pigpio", "kernel"])
 def test_board_that_is_off_fails_is_calibrated_and_passes(
+    driver: str,
     hat: Running,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = str(tmp_path / "own.toml")
-    there = ["--board", "pigpio", "--option", f"pigpio_port={hat.port}"]
+    given = {"pigpio": f"pigpio_port={hat.port}", "kernel": f"kernel_twin={hat.kernel}"}
+    there = ["--board", driver, "--option", given[driver]]
     hat.fail(HatFault.ADC_OFFSET)
     assert main(["selftest", *there]) == 1
     told = capsys.readouterr().out
@@ -95,8 +98,9 @@ def test_board_that_is_off_fails_is_calibrated_and_passes(
     assert "calibration" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("driver", ["pigpio", "kernel"])
 def test_driver_reads_with_the_corrections_of_its_board(
-    hat: Running, tmp_path: Path
+    driver: str, hat: Running, tmp_path: Path
 ) -> None:
     """A station whose board is off and calibrated sees the level as it is."""
     file = tmp_path / "own.toml"
@@ -105,9 +109,10 @@ def test_driver_reads_with_the_corrections_of_its_board(
     own = dict.fromkeys(PATHS, Correction(-off_v)) | {"rail_high": Correction(-rail_v)}
     save(replace(GOOD, corrections=own), file)
     hat.fail(HatFault.ADC_OFFSET)
-    options = {"pigpio_port": str(hat.port), "reply_s": "2"}
+    there = {"pigpio_port": str(hat.port), "kernel_twin": hat.kernel}
+    options = {**there, "reply_s": "2"}
     with contextlib.closing(
-        open_board("pigpio", {**options, "calibration": str(file)})
+        open_board(driver, {**options, "calibration": str(file)})
     ) as board:
         board.set_pwm(5)
         seen: list[float] = []
@@ -121,7 +126,7 @@ def test_driver_reads_with_the_corrections_of_its_board(
         for _ in range(10):  # rails and raw readings are believed
             board.heartbeat()
             board.sample()
-    with contextlib.closing(open_board("pigpio", options)) as board:
+    with contextlib.closing(open_board(driver, options)) as board:
         until(lambda: is_lost(board), "a rail that is off")
 
 

@@ -11,10 +11,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import pytest
-from tests.hat.twin import PATIENT_S, Running, running
+from tests.hat.twin import PATIENT_S, Running, running, running_wallbox
 
 from pilothat.board import asked
 from pilothat.board.asked import MOVED, SAW, Company
@@ -23,7 +22,7 @@ from pilothat.board.pigpiohat import PigpioHat
 from pilothat.board.revision import revision
 from pilothat.board.selftest import NO_CODES, Probe, rows
 from pilothat.board.verdict import Row, Verdict
-from pilothat.ports import PilotBackend
+from pilothat.runtime.boards import open_board
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.service.cli import main
 from pilothat.twin.bench import BenchFault, CarElectrics
@@ -153,29 +152,27 @@ def test_emergency_stop_is_seen_to_open_and_to_close(hat: Running) -> None:
     assert found["emergency stop closes again"] is Verdict.PASS
 
 
-class Plain:
-    """A driver without codes, as one behind a serial line."""
-
-    def __init__(self, board: PigpioHat) -> None:
-        for name in (
-            "set_pwm",
-            "sample",
-            "heartbeat",
-            "interlocks",
-            "contactor_is_closed",
-            "set_contactor",
-            "enable_supply",
-            "close",
-        ):
-            setattr(self, name, getattr(board, name))
+def test_driver_by_the_kernel_passes_the_same_rows(
+    hat: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--board", "kernel", "--option", f"kernel_twin={hat.kernel}"]
+    assert main(["selftest", *given]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "30 PASS, 0 FAIL, 17 SKIP"
+    hat.fail(HatFault.RCM_TRIPPED)
+    assert main(["selftest", *given]) == 1
+    told = capsys.readouterr().out
+    assert (
+        next(x[:16] for x in told.splitlines() if " FAIL " in x) == "RCM and IMD good"
+    )
 
 
 def test_driver_without_codes_skips_what_it_cannot_tell_and_measures_the_rest(
-    hat: Running,
+    tmp_path: Path,
 ) -> None:
-    with contextlib.closing(PigpioHat(Client(port=hat.port), REV, PATIENT_S)) as board:
-        plain = cast("PilotBackend", Plain(board))
-        found = {row.name: row for row in rows(Probe(plain, REV))}
+    with running_wallbox(tmp_path) as arduino:
+        options = {"wallbox_port": arduino.twin.link, "reply_s": str(PATIENT_S)}
+        with contextlib.closing(open_board("wallbox", options)) as board:
+            found = {row.name: row for row in rows(Probe(board, REV))}
     assert failed(list(found.values())) == []
     assert found["CP steady high"].note == "state A"
     assert found["CP at 5 %, low"].verdict is Verdict.PASS
@@ -332,3 +329,12 @@ def test_script_needs_nothing_installed(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["good"] is True
+
+
+def test_script_says_which_package_a_driver_needs() -> None:
+    script = ROOT / "scripts" / "gpio-test"
+    command = [sys.executable, "-I", "-S", str(script), "--board", "wallbox"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "wallbox needs serial, which is not installed here" in done.stdout
+    assert "Traceback" not in done.stderr

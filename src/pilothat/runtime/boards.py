@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
-from pilothat.errors import ConfigError
+from pilothat.errors import BoardError, ConfigError
 from pilothat.ports import PilotBackend, PowerSupply
 
 AUTO = "auto"
@@ -48,4 +48,14 @@ def _open(
         known = ", ".join(table)
         raise ConfigError(f"no driver '{name}'", where=where, remedy=f"Known: {known}")
     module, _, function = table[name].partition(":")
-    return getattr(import_module(module), function)(options)
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("pilothat"):
+            raise  # our own mistake
+        raise BoardError(
+            f"the driver {name} needs {error.name}, which is not installed here",
+            where=where,
+            remedy="make setup installs it; then use .venv/bin/pilothat",
+        ) from error
+    return getattr(found, function)(options)
