@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -318,6 +320,11 @@ def played(hat: Running, play: Callable[[PanelLink], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
+def pid_of(panel: PanelLink) -> int:
+    assert panel._process is not None
+    return panel._process.pid
+
+
 async def until(holds: Callable[[], bool], what: str) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + PATIENCE_S
@@ -337,6 +344,7 @@ def test_process_shows_a_station_and_is_off_when_that_ends(
         await until(lambda: lit() == (1, 0), "idle")
         panel.show(OUT)
         await until(lambda: lit() == (0, 1), "out of service")
+        os.kill(pid_of(panel), signal.SIGTERM)  # as to all of a unit; main ends later
         pi.write(PINS.led_red, 0)  # as a driver that is opened anew
         await until(lambda: lit() == (0, 1), "shown again")
         panel.show(MATCHING)

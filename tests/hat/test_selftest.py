@@ -8,7 +8,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,6 +91,23 @@ def test_sagging_rails_are_rows_that_fail_and_say_what_to_do(hat: Running) -> No
     assert row.verdict is Verdict.FAIL
     assert (row.measured or 0.0) < row.low - BEYOND
     assert "measure it" in row.advice
+
+
+def test_watchdog_that_never_trips_has_failed(
+    hat: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(PigpioHat(Client(port=hat.port), REV, PATIENT_S)) as board:
+        read = board.codes
+
+        def fed(channel: int, count: int = 1) -> Sequence[int]:
+            board.heartbeat()  # as if something else fed it
+            return read(channel, count)
+
+        monkeypatch.setattr(board, "codes", fed)
+        found = {row.name: row for row in rows(Probe(board, REV))}
+    assert found["watchdog trips after"].verdict is Verdict.FAIL
+    assert "do not use this board" in found["watchdog trips after"].advice
+    assert found["CP floating"].verdict is Verdict.FAIL
 
 
 @dataclass

@@ -44,7 +44,8 @@ def main(arguments: list[str]) -> int:
     fd, driver, *given = arguments
     options = dict(one.split("=", 1) for one in given)
     link = socket.socket(fileno=int(fd))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # main ends in order, then us
+    for number in (signal.SIGINT, signal.SIGTERM):  # main ends in order, then us
+        signal.signal(number, signal.SIG_IGN)
     signal.setitimer(signal.ITIMER_REAL, HUNG_S * 2)  # to open: imports take a while
     os.nice(NICER)
     try:
