@@ -23,7 +23,7 @@ from pilothat.pilot.duty import DIGITAL_PCT
 from pilothat.ports import PilotBackend
 from pilothat.runtime.benchtalk import DaemonFault
 from pilothat.runtime.doors import SLOW_S
-from pilothat.runtime.guardlink import GuardLink
+from pilothat.runtime.guardlink import Alive, GuardLink
 from pilothat.runtime.guardproc import GuardLoop
 from pilothat.runtime.pigpiod import encode
 from pilothat.runtime.shell import RENEW_S
@@ -55,7 +55,7 @@ class Link(GuardLink):
         taken, self.leases = self.leases, []
         return iter(taken)
 
-    def send(self, value: Lease | PilotFact | GuardFact) -> None:
+    def send(self, value: Lease | PilotFact | GuardFact | Alive) -> None:
         if isinstance(value, GuardFact):
             self.facts.append((self._clock(), value))
 

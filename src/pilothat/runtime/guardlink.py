@@ -10,12 +10,19 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+from pilothat.frozen import dataclass
 from pilothat.guard import GuardFact, Lease, PilotFact, Want
 from pilothat.journal import JournalError, Reading, text_of
 
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The guard turns, whether or not it has anything to tell."""
+
+
 _MAX_BYTES = 4096
 _BURST = 32  # datagrams taken in one turn
-_READING = Reading((Lease, Want, PilotFact, GuardFact))
+_READING = Reading((Lease, Want, PilotFact, GuardFact, Alive))
 
 
 class LinkLostError(Exception):
@@ -33,7 +40,7 @@ class GuardLink:
         """Return the descriptor, readable when there is something to take."""
         return self._end.fileno()
 
-    def send(self, value: Lease | PilotFact | GuardFact) -> None:
+    def send(self, value: Lease | PilotFact | GuardFact | Alive) -> None:
         """Tell the other end. Raises LinkLostError when it is gone."""
         with contextlib.suppress(BlockingIOError):
             try:

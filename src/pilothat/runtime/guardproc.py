@@ -38,12 +38,13 @@ from pilothat.guard import (
 from pilothat.pilot.duty import DIGITAL_PCT
 from pilothat.ports import Interlocks, PilotBackend
 from pilothat.runtime.boards import open_board
-from pilothat.runtime.guardlink import GuardLink, LinkLostError
+from pilothat.runtime.guardlink import Alive, GuardLink, LinkLostError
 
 log = logging.getLogger("pilothat.guard")
 
 PERIOD_S = 0.005  # while power flows or may flow
 IDLE_PERIOD_S = 0.15  # contactor open, no car asks for energy; a lease wakes it sooner
+ALIVE_S = 1.0  # how often main is told that the guard turns
 LATE_S = 0.1  # a turn that comes so late is told: contactors may have opened for it
 RETRY_S = 1.0  # between two tries to reach a lost board
 PRIORITY = 60  # of 1..99, above everything of ours
@@ -158,6 +159,7 @@ class Keeper:
         self._open = opened
         self._clock = clock
         self._is_stopped = False
+        self._alive_at = 0.0
 
     def stop(self) -> None:
         """Make safe and end."""
@@ -187,8 +189,14 @@ class Keeper:
             except BoardError as error:
                 log.critical("board lost error=%s", error)
                 return
+            self._tell_alive(began)
             due = began + loop.period_s
             loop.wait(max(0.0, due - self._clock()))
+
+    def _tell_alive(self, now: float) -> None:
+        if now >= self._alive_at:
+            self._alive_at = now + ALIVE_S
+            self._link.send(Alive())
 
     def _found_again(self) -> PilotBackend | None:
         """Open the board anew; None when told to stop. Raises LinkLostError."""
@@ -201,6 +209,7 @@ class Keeper:
                     told = str(error)
                     log.warning("board still lost error=%s", told)
                 gc.collect()  # nothing is on: there is time
+                self._tell_alive(self._clock())
                 self._rest()
                 continue
             log.warning("board is back")

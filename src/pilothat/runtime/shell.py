@@ -24,7 +24,6 @@ from pilothat.ports import PowerSupply
 from pilothat.runtime import netwatch
 from pilothat.runtime.guardlink import GuardLink, LinkLostError
 from pilothat.runtime.journalfile import JournalFile
-from pilothat.runtime.panellink import PanelLink, shown_of
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.v2gport import TlsOffer, V2gPort
@@ -55,6 +54,9 @@ WATCH_S = 1.0  # how often the interface is looked at
 NO_ADDRESS_LOOKS = 5  # without an address, duplicate detection needs two
 WARM_S = 0.05  # between two steps of warming up
 STOP_S = 20.0  # an ordered stop takes no longer
+GUARD_SILENT_S = 10.0  # it tells every second that it turns; opening a board takes long
+
+Watcher = Callable[[Station, Event | None, float], None]
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class Ports:
     interface: netwatch.Interface
     tls: TlsOffer | None = None
     clock: Callable[[], TimeOfDay] | None = None  # where it is needed
-    panel: PanelLink | None = None
+    watchers: Sequence[Watcher] = ()  # told after each event; None is a tick
 
 
 class Shell:
@@ -96,6 +98,7 @@ class Shell:
         self._ready = asyncio.Event()
         self._over = asyncio.Event()
         self._exit_code = 0
+        self._guard_heard_at = self._loop.time()
         self._doers = self._table()
         protocols = ("app", *station.talk.protocols)
         self._warming = chain.from_iterable(codec(p).preparing() for p in protocols)
@@ -139,6 +142,11 @@ class Shell:
                 self._loop.call_later(WARM_S, self._warm_up)
             return
 
+    @property
+    def is_guard_alive(self) -> bool:
+        """Whether the guard has lately said so."""
+        return self._loop.time() - self._guard_heard_at < GUARD_SILENT_S
+
     async def ready(self) -> None:
         """Wait until a car may come."""
         await self._ready.wait()
@@ -172,8 +180,8 @@ class Shell:
             self._journal.write(Entry(now, event, actions, self._entropy.take()))
         for action in actions:
             self._doers[type(action)](action)
-        if self._ports.panel is not None:
-            self._ports.panel.show(shown_of(self.station))
+        for watch in self._ports.watchers:
+            watch(self.station, event, now)
         self._arm()
         if self.station.phase is Phase.IDLE and not self._ready.is_set():
             self._ready.set()
@@ -229,6 +237,7 @@ class Shell:
     def _hear_guard(self) -> None:
         try:
             for fact in self._ports.guard.take():
+                self._guard_heard_at = self._loop.time()
                 if isinstance(fact, PilotFact | GuardFact):
                     self.feed(fact)
         except LinkLostError:
@@ -263,6 +272,9 @@ class Shell:
         is_idle = self.station.is_safe
         self._loop.call_later(IDLE_RENEW_S if is_idle else RENEW_S, self._renew)
         self._tell_guard()
+        if not self.is_guard_alive:
+            log.critical("the guard has not turned for %.0f s", GUARD_SILENT_S)
+            self._guard_is_gone()
         plant = self._ports.supply.reading()
         if plant is None:
             return

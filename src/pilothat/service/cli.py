@@ -40,6 +40,12 @@ Command = Callable[[argparse.Namespace], int]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "show a whole charge in the twin's world"),
     "run": ("run", "run the station on an interface and a board"),
+    "status": ("status", "show how the running station is, live on a terminal"),
+    "stop": ("stop", "stop the charge of the running station, in order"),
+    "authorize": ("authorize", "let the car that waits charge, or refuse it"),
+    "wake": ("wake", "offer a car that pauses to go on"),
+    "clear": ("clear", "clear a latched fault that is understood"),
+    "sessions": ("sessions", "list past charges; draw one"),
     "hat-twin": ("hattwin", "be the HAT: pigpio's daemon on a simulated board"),
     "selftest": ("selftest", "measure a board: value, limits, PASS or FAIL"),
     "calibrate": ("calibrate", "measure a board's own zero and gain, for its file"),

@@ -10,7 +10,7 @@ from pilothat.errors import ConfigError
 
 STDIN = "-"
 MOST_SHOWN = 400  # characters of a complaint: it may quote what it complains about
-RED, YELLOW, DIM = "1;31", "33", "2"
+RED, YELLOW, GREEN, DIM = "1;31", "33", "1;32", "2"
 
 
 def complain(where: str, what: str) -> None:
@@ -25,6 +25,17 @@ def complain(where: str, what: str) -> None:
 def printable(text: str) -> str:
     """Return a text on one line, without codes a terminal would obey."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def painted(text: str, colour: str) -> str:
+    """Return a text in a colour, for a terminal that has them."""
+    return f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def has_colour() -> bool:

@@ -36,8 +36,8 @@ from typing import Protocol, cast
 
 from pilothat.errors import ConfigError, PilotHatError
 from pilothat.service.cars import add_car_argument, chosen_car
-from pilothat.service.console import printable
-from pilothat.service.story import CHARGING, Outcome, Story, clock
+from pilothat.service.console import clock, printable
+from pilothat.service.story import CHARGING, Outcome, Story
 from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance

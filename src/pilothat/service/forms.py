@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from pilothat.frozen import dataclass
 from pilothat.homeplug.frame import Frame
-from pilothat.service.console import DIM, RED, YELLOW, complain, printable
+from pilothat.service.console import DIM, RED, YELLOW, complain, painted, printable
 from pilothat.traffic.ear import Told
 from pilothat.traffic.fields import Tone
 from pilothat.traffic.piece import Layer, Side
@@ -113,7 +113,7 @@ class Line(Form):
         return text if colour is None else self._coloured(f"!{text}", colour)
 
     def _coloured(self, text: str, colour: str) -> str:
-        return f"\x1b[{colour}m{text}\x1b[0m" if self.style.has_colour else text
+        return painted(text, colour) if self.style.has_colour else text
 
 
 class Tree(Line):

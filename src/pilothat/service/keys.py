@@ -13,6 +13,8 @@ from pilothat.slac.timing import EIM_PATIENCE_S
 from pilothat.v2g.quirks import Quirk
 
 Value = str | int | float | bool
+INSTALLED = "/etc/pilothat/pilothat.toml"  # of the service
+CONTROL = "/run/pilothat/control.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,21 @@ KEYS: Sequence[Key] = (
         str,
         "",
         "folder for the journal of all events; empty keeps none",
+    ),
+    Key(
+        "station",
+        "control",
+        str,
+        CONTROL,
+        "socket by which pilothat status, stop and the like reach the running station; "
+        "its folder must be there",
+    ),
+    Key(
+        "station",
+        "records",
+        str,
+        "",
+        "folder for the record of each charge (pilothat sessions); empty keeps none",
     ),
     Key(
         "station",

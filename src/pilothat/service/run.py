@@ -19,25 +19,35 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pilothat.errors import PilotHatError
+from pilothat.errors import BoardError, ConfigError, PilotHatError
+from pilothat.frozen import dataclass
+from pilothat.guard import Lease, Want
 from pilothat.journal import Recorder, header_of
+from pilothat.pilot.duty import STEADY_PCT
 from pilothat.power.nopower import SIMULATED
 from pilothat.runtime import netwatch
 from pilothat.runtime.boards import open_supply
-from pilothat.runtime.guardlink import GuardLink, pair
+from pilothat.runtime.control import ControlServer
+from pilothat.runtime.guardlink import GuardLink, LinkLostError, pair
+from pilothat.runtime.health import BootTimes, Health
 from pilothat.runtime.journalfile import JournalFile
-from pilothat.runtime.panellink import PanelLink
+from pilothat.runtime.notify import Notifier
+from pilothat.runtime.panellink import PanelLink, shown_of
 from pilothat.runtime.plcport import PlcPort
+from pilothat.runtime.records import Records
 from pilothat.runtime.sdpport import SdpPort
-from pilothat.runtime.shell import Ports, Shell
+from pilothat.runtime.shell import Ports, Shell, Watcher
 from pilothat.runtime.v2gport import TlsOffer
 from pilothat.runtime.wallclock import WallClock
 from pilothat.service import config
 from pilothat.service.config import Settings
+from pilothat.service.deeds import Deeds
 from pilothat.service.making import (
     ac_ratings,
     check,
@@ -52,6 +62,17 @@ from pilothat.station.station import Station
 log = logging.getLogger("pilothat")
 
 GUARD_ENDS_S = 2.0
+LOOK_S = 0.5  # between two looks for the interface; the lease of a calm guard is longer
+STEADY = Want(STEADY_PCT, is_contactor_closed=False, is_supply_enabled=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Everything that was read and found good before anything is switched on."""
+
+    settings: Settings
+    tls: TlsOffer | None
+    contracts: ContractSettings | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--example", action="store_true", help="print a settings file and end"
     )
     parser.add_argument("--check", action="store_true", help="check the file and end")
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="wait for an interface that is not there yet, with a steady pilot",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log everything")
 
 
@@ -85,44 +111,121 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if settings.flag("supply.simulate_precharge"):
         log.warning("supply.simulate_precharge is on. %s", SIMULATED)
-    return asyncio.run(_serve(settings, tls, contracts))
+    return asyncio.run(_serve(options, Wanted(settings, tls, contracts)))
 
 
-async def _serve(
-    settings: Settings, tls: TlsOffer | None, contracts: ContractSettings | None
-) -> int:
-    """Bring everything up, run, and take it down whatever happens."""
-    interface = netwatch.find(settings.text("station.interface"))
+async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
+    """Bring everything up, run, and take it down whatever happens.
+
+    The guard comes first: the pilot is steady before there is any network.
+    """
+    settings, notifier, boot = wanted.settings, Notifier(), BootTimes()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_only_one(interface.name))
-        plc = stack.enter_context(contextlib.closing(PlcPort(interface.name)))
-        sdp = stack.enter_context(
-            contextlib.closing(SdpPort(interface.name, interface.index))
-        )
-        made = replace(station_settings(settings, interface.mac), contracts=contracts)
-        journal = _journal(settings, made)
-        if journal is not None:
-            stack.enter_context(contextlib.closing(journal))
+        name = settings.text("station.interface")
+        stack.enter_context(_only_one(name))
         guard = stack.enter_context(_guard(settings))
-        driver, options = settings.text("supply.driver"), settings.section("board")
-        supply = stack.enter_context(contextlib.closing(open_supply(driver, options)))
-        entropy = Recorder(os.urandom)
-        needs_clock = bool(contracts or made.iso2.tariff)
-        clock = WallClock().read if needs_clock else None
-        panel = stack.enter_context(_panel(settings))
-        ports = Ports(guard, supply, plc, sdp, interface, tls, clock, panel)
-        shell = Shell(Station(made, entropy), entropy, ports, journal)
+        notifier.ready()
+        if options.wait and not await _appears(name, guard, notifier):
+            return 0
+        shell = _shell(stack, wanted, guard, boot)
         _hear_signals(shell)
-        announcing = asyncio.create_task(_announce(shell, interface.name))
+        path = Path(settings.text("station.control"))
+        control = ControlServer(path, Deeds(shell).table)
+        stack.enter_context(contextlib.closing(control))
+        await control.open()
+        stack.enter_context(contextlib.closing(Health(shell, notifier)))
+        announcing = asyncio.create_task(_announce(shell, name, boot))
         try:
             return await shell.run()
         finally:
             announcing.cancel()
 
 
-async def _announce(shell: Shell, interface: str) -> None:
+def _shell(
+    stack: contextlib.ExitStack, wanted: Wanted, guard: GuardLink, boot: BootTimes
+) -> Shell:
+    """Open all ports and make the station; the stack closes them."""
+    settings = wanted.settings
+    interface = netwatch.find(settings.text("station.interface"))
+    plc = stack.enter_context(contextlib.closing(PlcPort(interface.name)))
+    sdp = stack.enter_context(
+        contextlib.closing(SdpPort(interface.name, interface.index))
+    )
+    made = station_settings(settings, interface.mac)
+    made = replace(made, contracts=wanted.contracts)
+    journal = _journal(settings, made)
+    if journal is not None:
+        stack.enter_context(contextlib.closing(journal))
+    driver, chosen = settings.text("supply.driver"), settings.section("board")
+    supply = stack.enter_context(contextlib.closing(open_supply(driver, chosen)))
+    entropy = Recorder(os.urandom)
+    needs_clock = bool(wanted.contracts or made.iso2.tariff)
+    clock = WallClock().read if needs_clock else None
+    watchers = (boot.watch, *stack.enter_context(_watchers(settings)))
+    ports = Ports(guard, supply, plc, sdp, interface, wanted.tls, clock, watchers)
+    return Shell(Station(made, entropy), entropy, ports, journal)
+
+
+async def _announce(shell: Shell, interface: str, boot: BootTimes) -> None:
     await shell.ready()
-    log.info("ready interface=%s", interface)
+    log.info("ready interface=%s %s", interface, boot.text)
+
+
+async def _appears(name: str, guard: GuardLink, notifier: Notifier) -> bool:
+    """Wait until there is an interface, with a steady pilot; False if told to stop.
+
+    A modem on USB or SPI may come late, or be plugged in tomorrow.
+    """
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    why = ""
+    while not told.is_set():
+        try:
+            netwatch.find(name)
+        except PilotHatError as error:
+            if not why:
+                log.warning("waiting error=%s", error)
+            why = str(error)
+        else:
+            return True
+        notifier.status(f"waiting for the interface {name}")
+        notifier.alive()
+        try:
+            guard.send(Lease(STEADY))
+            deque(guard.take(), maxlen=0)
+        except LinkLostError as error:
+            raise BoardError("the guard has ended", where="board") from error
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), LOOK_S)
+    return False
+
+
+@contextlib.contextmanager
+def _watchers(settings: Settings) -> Iterator[Sequence[Watcher]]:
+    """Return who else wants to know what happens."""
+    with contextlib.ExitStack() as stack:
+        found: list[Watcher] = []
+        panel = stack.enter_context(_panel(settings))
+        if panel is not None:
+            found.append(lambda station, _event, _now: panel.show(shown_of(station)))
+        if folder := settings.text("station.records"):
+            records = Records(_folder(folder, "station.records"), WallClock().read)
+            stack.callback(lambda: records.close(time.monotonic()))
+            found.append(records.watch)
+        yield found
+
+
+def _folder(path: str, key: str) -> Path:
+    """Return a folder that is there. Raises ConfigError."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be made ({error.strerror})",
+            where=key,
+            remedy="Give a folder that may be written",
+        ) from error
+    return Path(path)
 
 
 @contextlib.contextmanager

@@ -327,9 +327,3 @@ def step_of(station: Station) -> str:
     is_asked = phase is Phase.STOPPING and path is PathPhase.DELIVERING
     is_live = phase in _WITH_POWER and path in _STEPS and not is_asked
     return _STEPS[path] if is_live else phase.value
-
-
-def clock(seconds: float) -> str:
-    """Return a time as hours, minutes and seconds."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from pilothat.frozen import dataclass
 from pilothat.service.chart import DOTS_WIDE, Point, ceiling, plot, resample
-from pilothat.service.story import CHARGING, Snapshot, Story, clock
+from pilothat.service.console import clock
+from pilothat.service.story import CHARGING, Snapshot, Story
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 20  # below this only figures are shown
 _BORDERS = 2

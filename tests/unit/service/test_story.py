@@ -7,7 +7,8 @@ from tests.unit.service.stage import LIMIT_S, begun, played, quick
 
 from pilothat.faults import Fault
 from pilothat.service import story as telling
-from pilothat.service.story import Outcome, Story, clock
+from pilothat.service.console import clock
+from pilothat.service.story import Outcome, Story
 from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.car import Car, Plug

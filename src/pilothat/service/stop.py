@@ -1,0 +1,22 @@
+"""Stop the charge of the running station: current down first, then the contactor.
+
+    pilothat stop
+
+The car may be plugged in again, or the charge authorised anew, for another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from pilothat.service.asking import add_socket, order
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    add_socket(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command."""
+    return order(options.socket, "stop")
