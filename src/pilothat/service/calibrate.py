@@ -99,7 +99,11 @@ def _measured(choice: Choice, serial: str) -> Calibration:
     with choice.opened() as hat:
         probe = Probe(hat, board)
         if probe.coded is None:
-            raise BoardError(NO_CODES, where=choice.name, remedy="Calibrate the HAT by pigpio or kernel")
+            raise BoardError(
+                NO_CODES,
+                where=choice.name,
+                remedy="Only a HAT is calibrated",
+            )
         true: list[float] = []
         seen: dict[str, float] = {}
         for duty_pct, questions in STEPS:
