@@ -34,7 +34,7 @@ const int32_t CP_UV_PER_CODE = 34807;  // microvolts at CP; measure both, see RE
 // --- times and levels
 
 const uint32_t BAUD = 500000;   // 16 MHz divides into it; 115200 would be 2 % off
-const uint16_t LEASE_MS = 400;
+const uint16_t LEASE_MS = 500;
 const uint16_t LOST_MS = 30;
 const uint16_t LINE_MS = 10;
 const int16_t WANTS_ABOVE_MV = 1500, WANTS_BELOW_MV = 7500;  // states C and D

@@ -23,6 +23,7 @@ from pilothat.board.wallboxwire import Why
 
 FLASH_BYTES, RAM_BYTES = 32_256, 2_048  # without the boot loader
 SHARE = 0.8
+LEASE_S = 0.5
 OPENS_S = 0.05
 LSB_V = 0.05  # of the converter, with its rounding
 EDGE_US = 0.25  # the simulator moves a pin between two instructions
@@ -124,10 +125,10 @@ def test_pilot_may_leave_c_for_20_ms(bench: Bench) -> None:
 
 @needs_simulator
 def test_relay_opens_when_wishes_stop_and_the_pilot_goes_to_f(bench: Bench) -> None:
-    events = bench.play(charging().run(350))
+    events = bench.play(charging().run(450))
     opened_s = relay(events)[-1]
     assert opened_s[1] is False
-    assert opened_s[0] == pytest.approx(0.121 + 0.4, abs=0.02)
+    assert opened_s[0] == pytest.approx(0.121 + LEASE_S, abs=0.02)
     assert said(events)[-1].why is Why.LEASE
     assert said(events)[-1].duty_pct == 0
 
@@ -136,7 +137,7 @@ def test_relay_opens_when_wishes_stop_and_the_pilot_goes_to_f(bench: Bench) -> N
 def test_relay_stays_open_after_the_lease_until_it_has_been_wished_off(
     bench: Bench,
 ) -> None:
-    script = charging().run(500).wishing(300, 5, on=True)
+    script = charging().run(600).wishing(300, 5, on=True)
     assert [is_on for _, is_on in relay(bench.play(script))] == [False, True, False]
     again = script.wishing(100, 5).wishing(100, 5, on=True)
     assert [is_on for _, is_on in relay(bench.play(again))][-1] is True

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 
 import pytest
 from tests.net.lab import PYTHON, Lab, Process, until
+
+from pilothat.runtime.twinbench import CableEnd
+from pilothat.twin.bench import CarElectrics
+from pilothat.twin.circuit import CarPilot
 
 pytestmark = pytest.mark.net
 
@@ -13,17 +19,23 @@ NEARLY_FULL = ("--soc", "79.95")  # of a goal of 80 %: a few seconds of charging
 COMMAND = (PYTHON, "-m", "pilothat.service.cli", "hat-twin")
 
 
-@pytest.fixture
-def arduino(lab: Lab) -> Process:
+def flashed(lab: Lab, dialect: str) -> Process:
+    """Return an Arduino with this sketch, for a station that knows so."""
     config, link = lab.folder / "station.toml", f"{lab.bench}.tty"
     added = f'driver = "wallbox"\nwallbox_port = "{link}"\n'
+    added += f'wallbox_dialect = "{dialect}"\n'
     config.write_text(config.read_text() + added)
     started = lab.start(
-        "a", "arduino", *COMMAND, "--wallbox", "pilothat", "--socket", lab.bench
+        "a", "arduino", *COMMAND, "--wallbox", dialect, "--socket", lab.bench
     )
     started.wait_for("ready wallbox=")
     lab.segment()
     return started
+
+
+@pytest.fixture
+def arduino(lab: Lab) -> Process:
+    return flashed(lab, "pilothat")
 
 
 def closings(arduino: Process) -> list[bool]:
@@ -58,3 +70,26 @@ def test_arduino_that_is_reset_in_mid_charge_opens_and_is_lost(
     until(lambda: closings(arduino)[-1] is False, 5, "contactor open")
     until(lambda: "board lost" in station.text, 10, "lost board told")
     assert "no good line for" in station.text  # its boot loader says nothing
+    until(lambda: "board is back" in station.text, 10, "opened anew")
+
+
+def test_station_with_the_published_sketch_only_looks_and_says_so(lab: Lab) -> None:
+    arduino = flashed(lab, "text")
+    station = lab.station()
+    station.wait_for("no command is possible, so no power is", 10)
+    with contextlib.closing(CableEnd(lab.bench)) as cable:
+        plugged(cable, CarPilot.B, lambda: "wallbox state=VEHICLE" in station.text)
+        plugged(cable, CarPilot.C, lambda: "wallbox state=READY" in station.text)
+        until(lambda: "CONTACTOR_WELDED" in station.text, 10, "relay told as closed")
+    assert closings(arduino)[0] is True  # the sketch did it
+    assert "phase charging" not in station.text
+
+
+def plugged(cable: CableEnd, pilot: CarPilot, holds: Callable[[], bool]) -> None:
+    """Say again and again what hangs on the cable, until it is seen."""
+
+    def is_seen() -> bool:
+        cable.connect(CarElectrics(pilot))
+        return holds()
+
+    until(is_seen, 20, f"state {pilot.name} seen")

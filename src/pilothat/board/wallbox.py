@@ -40,8 +40,10 @@ from pilothat.ports import Interlocks, PilotBackend
 
 log = logging.getLogger("pilothat.board")
 
-OLDEST_S = 0.2  # our choice: what must be fast, the sketch does by itself
-HEARD_S = 0.3  # a wish must be answered; one lost line of two may be
+# Our choice: what must be fast, the sketch does by itself; and Linux may pass on what a
+# serial port has said late, on a busy machine.
+OLDEST_S = 0.3
+HEARD_S = 0.4  # a wish must be answered; one lost line of two may be
 START_S = 5.0  # opening the port resets the Arduino, and its boot loader takes a while
 REPEAT_S = 0.2
 DRIFT = 0.01  # of the Arduino's resonator and our clock against each other

@@ -24,7 +24,7 @@ from pilothat.twin.bench import Bench
 
 LINE_S = 0.010
 CHANGED_LINE_S = 0.004  # after another duty: as soon as both half waves are measured
-LEASE_S = 0.4
+LEASE_S = 0.5
 LOST_S = 0.030  # a pilot that is in neither C nor D, with something on
 BOOT_S = 0.3  # the boot loader; a real one takes longer
 WANTS_V = (1.5, 7.5)
