@@ -40,6 +40,8 @@ Command = Callable[[argparse.Namespace], int]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "show a whole charge in the twin's world"),
     "run": ("run", "run the station on an interface and a board"),
+    "check": ("check", "check the settings against this machine"),
+    "make-safe": ("makesafe", "open the contactor while no station runs"),
     "status": ("status", "show how the running station is, live on a terminal"),
     "stop": ("stop", "stop the charge of the running station, in order"),
     "authorize": ("authorize", "let the car that waits charge, or refuse it"),

@@ -5,48 +5,23 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import Iterator
-from enum import Enum
 
 from pilothat.errors import PilotHatError
-from pilothat.frozen import dataclass
 from pilothat.homeplug.frame import mac_text
 from pilothat.homeplug.nid import NMK_BYTES
 from pilothat.plc.module import read_pib, set_key
 from pilothat.plc.pib import LENGTHS, Role
 from pilothat.plc.survey import Found, chosen
 from pilothat.runtime import netwatch
-from pilothat.service.modemtalk import converse, say
+from pilothat.service.findings import Finding, Verdict, failed, told
+from pilothat.service.modemtalk import converse
 
 NO_PROFILE = ("QCA7420",)  # seen: profiles without groups
 
 
-class Verdict(Enum):
-    """How a finding ends."""
-
-    PASS = "PASS"
-    WARN = "WARN"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, what was measured, what to do."""
-
-    verdict: Verdict
-    what: str
-    measured: str
-    remedy: str = ""
-
-
 def run(options: argparse.Namespace) -> int:
     """Print the findings as they come; 1 when one has failed."""
-    is_fit = True
-    for finding in findings(options.interface, options.mac):
-        is_fit = is_fit and finding.verdict is not Verdict.FAIL
-        remedy = f". {finding.remedy}" if finding.remedy else ""
-        line = f"{finding.verdict.value}  {finding.what:<16} {finding.measured}{remedy}"
-        say(line)
-    return 0 if is_fit else 1
+    return told(findings(options.interface, options.mac))
 
 
 def findings(interface: str, mac: bytes | None) -> Iterator[Finding]:
@@ -54,7 +29,7 @@ def findings(interface: str, mac: bytes | None) -> Iterator[Finding]:
     try:
         found = netwatch.find(interface)
     except PilotHatError as error:
-        yield _failed("interface", error)
+        yield failed("interface", error)
         return
     yield Finding(Verdict.PASS, "interface", f"{interface}, {mac_text(found.mac)}")
     if not netwatch.is_up(interface):
@@ -65,7 +40,7 @@ def findings(interface: str, mac: bytes | None) -> Iterator[Finding]:
     try:
         modem = converse(interface, chosen(mac))
     except PilotHatError as error:
-        yield _failed("modem alive", error)
+        yield failed("modem alive", error)
         return
     yield Finding(
         Verdict.PASS, "modem alive", f"{mac_text(modem.mac)}, {modem.firmware}"
@@ -99,7 +74,7 @@ def _block(interface: str, modem: Found) -> Iterator[Finding]:
     try:
         pib = converse(interface, read_pib(modem.mac))
     except PilotHatError as error:
-        yield _failed("parameters", error)
+        yield failed("parameters", error)
         return
     measured = f"{pib.length} bytes, checksums hold, user text '{pib.user}'"
     yield Finding(Verdict.PASS, "parameters", measured)
@@ -127,9 +102,5 @@ def _key(interface: str, modem: Found) -> Finding:
     try:
         converse(interface, set_key(modem.mac, secrets.token_bytes(NMK_BYTES)))
     except PilotHatError as error:
-        return _failed("key", error)
+        return failed("key", error)
     return Finding(Verdict.PASS, "key", "a fresh one was taken")
-
-
-def _failed(what: str, error: PilotHatError) -> Finding:
-    return Finding(Verdict.FAIL, what, error.what, error.remedy)
