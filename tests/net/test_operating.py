@@ -117,3 +117,28 @@ def test_guard_that_hangs_is_noticed_and_the_board_is_safe(lab: Lab) -> None:
     assert station.popen.wait(30) == 1
     assert "the guard has not turned" in station.text
     assert "fault=GUARD_LOST" in station.text
+
+
+def test_new_settings_are_taken_when_no_car_is_here_and_bad_ones_never(
+    lab: Lab,
+) -> None:
+    configured(lab)
+    lab.segment()
+    station = lab.station()
+    path = lab.folder / "station.toml"
+    good = path.read_text()
+    path.write_text(good + "[limits]\nmax_a = 900000\n")
+    station.popen.send_signal(signal.SIGHUP)
+    station.wait_for("the settings stay as they are", 10)
+    car = lab.car(*NEARLY_FULL)
+    car.wait_for("phase charging", 40)
+    path.write_text(good + "[limits]\nmax_a = 7.0\n")
+    station.popen.send_signal(signal.SIGHUP)
+    station.wait_for("new settings are taken when no car is here", 10)
+    assert car.popen.wait(60) == 0, car.text
+    until(lambda: station.text.count(" ready ") == 2, 30, "ready again")
+    second = lab.car("--soc", "20", name="second")
+    second.wait_for("phase charging", 40)
+    until(lambda: ", 7.0 A, " in told(lab, "status").text, 15, "at most 7 A")
+    assert_well(station)
+    assert station.end() == 0

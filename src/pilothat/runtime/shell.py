@@ -54,6 +54,7 @@ WATCH_S = 1.0  # how often the interface is looked at
 NO_ADDRESS_LOOKS = 5  # without an address, duplicate detection needs two
 WARM_S = 0.05  # between two steps of warming up
 STOP_S = 20.0  # an ordered stop takes no longer
+RESTART = -1  # the exit code of one that shall begin again
 GUARD_SILENT_S = 10.0  # it tells every second that it turns; opening a board takes long
 
 Watcher = Callable[[Station, Event | None, float], None]
@@ -94,7 +95,7 @@ class Shell:
         self._network = NetworkFact(is_up=False, address=None, tcp_port=0)
         self._looks_missed = 0
         self._plant_told: PlantFact | None = None
-        self._is_stopping = False
+        self._is_stopping = self._is_restarting = False
         self._ready = asyncio.Event()
         self._over = asyncio.Event()
         self._exit_code = 0
@@ -162,6 +163,11 @@ class Shell:
         self._loop.call_later(STOP_S, self._end, 1)
         self._end_when_safe()
 
+    def restart(self) -> None:
+        """End with ``RESTART`` as soon as no car is here."""
+        self._is_restarting = True
+        self._end_when_alone()
+
     def feed(self, event: Event) -> None:
         """Give the station a fact, and do what it wants."""
         now = self._loop.time()
@@ -188,6 +194,8 @@ class Shell:
             self._warm_up()
         if self._is_stopping:
             self._end_when_safe()
+        if self._is_restarting:
+            self._end_when_alone()
 
     def _arm(self) -> None:
         if self._timer is not None:
@@ -200,6 +208,11 @@ class Shell:
     def _end_when_safe(self) -> None:
         if self.station.is_safe and not self._over.is_set():
             self._end(self._exit_code)
+
+    def _end_when_alone(self) -> None:
+        is_alone = self.station.phase in (Phase.STARTING, Phase.IDLE)
+        if is_alone and not self._is_stopping:
+            self._end(RESTART)
 
     def _end(self, exit_code: int) -> None:
         self._exit_code = exit_code

@@ -5,6 +5,8 @@
 
 SIGTERM or Ctrl-C stops a charge in order, a second one at once. SIGUSR1 authorises the
 car that waits (station.authorisation = "ask"), SIGUSR2 stops the charge as a user does.
+SIGHUP reads the settings anew: bad ones are told and not taken, good ones as soon as no
+car is here.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ from pilothat.runtime.panellink import PanelLink, shown_of
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.records import Records
 from pilothat.runtime.sdpport import SdpPort
-from pilothat.runtime.shell import Ports, Shell, Watcher
+from pilothat.runtime.shell import RESTART, Ports, Shell, Watcher
 from pilothat.runtime.v2gport import TlsOffer
 from pilothat.runtime.wallclock import WallClock
 from pilothat.service import config
@@ -98,20 +100,27 @@ def run(options: argparse.Namespace) -> int:
     if options.config is None:
         sys.stderr.write("pilothat run: --config FILE is needed, or --example\n")
         return 2
-    settings = config.load(options.config)
     level = logging.DEBUG if options.verbose else logging.INFO
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    check(settings)
-    settings = with_board(settings)
-    tls, contracts = tls_of(settings), contracts_of(settings)
+    wanted = _read(options.config)
     if options.check:
         sys.stdout.write(f"{options.config}: good\n")
         return 0
+    while (code := asyncio.run(_serve(options, wanted))) == RESTART:
+        wanted = _read(options.config)
+    return code
+
+
+def _read(path: Path) -> Wanted:
+    """Read and check everything. Raises ConfigError, before anything is on."""
+    settings = config.load(path)
+    check(settings)
+    settings = with_board(settings)
     if settings.flag("supply.simulate_precharge"):
         log.warning("supply.simulate_precharge is on. %s", SIMULATED)
-    return asyncio.run(_serve(options, Wanted(settings, tls, contracts)))
+    return Wanted(settings, tls_of(settings), contracts_of(settings))
 
 
 async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
@@ -128,7 +137,7 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
         if options.wait and not await _appears(name, guard, notifier):
             return 0
         shell = _shell(stack, wanted, guard, boot)
-        _hear_signals(shell)
+        _hear_signals(shell, options.config)
         path = Path(settings.text("station.control"))
         control = ControlServer(path, Deeds(shell).table)
         stack.enter_context(contextlib.closing(control))
@@ -239,7 +248,7 @@ def _panel(settings: Settings) -> Iterator[PanelLink | None]:
         yield panel
 
 
-def _hear_signals(shell: Shell) -> None:
+def _hear_signals(shell: Shell, path: Path) -> None:
     loop = asyncio.get_running_loop()
     user_stop = StopRequested(StopCause.USER)
     allowed = Authorised(is_granted=True, by="signal")
@@ -247,7 +256,18 @@ def _hear_signals(shell: Shell) -> None:
     loop.add_signal_handler(signal.SIGINT, shell.stop)
     loop.add_signal_handler(signal.SIGUSR1, shell.feed, allowed)
     loop.add_signal_handler(signal.SIGUSR2, shell.feed, user_stop)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    loop.add_signal_handler(signal.SIGHUP, _reread, shell, path)
+
+
+def _reread(shell: Shell, path: Path) -> None:
+    """Take new settings as soon as no car is here; bad ones are not taken."""
+    try:
+        _read(path)
+    except PilotHatError as error:
+        log.error("the settings stay as they are error=%s", error)  # noqa: TRY400
+        return
+    log.info("new settings are taken when no car is here")
+    shell.restart()
 
 
 def _journal(settings: Settings, made: StationSettings) -> JournalFile | None:
