@@ -41,9 +41,8 @@ def gate_netlist(
     spread: GateSpread = NOMINAL_GATE,
     *,
     is_high: bool = False,
-    path: str = "out.txt",
 ) -> str:
-    """Return a deck that writes heartbeat and output, 0..1 V, over time to path.
+    """Return a deck that writes heartbeat and output, 0..1 V, over time to out.txt.
 
     edges: times at which the heartbeat changes, s; is_high: how it begins
     """
@@ -67,7 +66,7 @@ def gate_netlist(
             ".control",
             f"tran {STEP_S} {until_s} 0 {STEP_S}",
             "set wr_singlescale",
-            f"wrdata {path} v(hb) v(out)",
+            "wrdata out.txt v(hb) v(out)",
             "quit",
             ".endc",
             ".end",
