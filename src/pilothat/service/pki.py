@@ -20,8 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from pilothat.errors import ConfigError
 from pilothat.pnc.contract import is_emaid, normalised
+from pilothat.service.library import need_library
 
 DEFAULT_EMAID = "DE1ABCD2EF357A"
 DEFAULT_SECC = "DE*PHT*E000001"
@@ -56,15 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what was asked; ConfigError where the library for it is missing."""
-    try:
-        module = import_module("pilothat.service.pkideeds")
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"the library {error.name} is not installed",
-            where="pilothat pki",
-            remedy="Install it: pip install 'pilothat[pnc]'",
-        ) from None
+    """Do what was asked. Raises ConfigError where the library for it is missing."""
+    need_library("pilothat pki", f"pki {options.deed}")
+    module = import_module("pilothat.service.pkideeds")
     deed = cast("Callable[[argparse.Namespace], int]", getattr(module, options.deed))
     return deed(options)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from pilothat.errors import ConfigError
@@ -77,12 +76,9 @@ def folder_of(folder: Path | None, name: str, wish: str) -> Path:
             where=name,
             remedy="Make a test PKI: pilothat pki make FOLDER",
         )
-    if find_spec("cryptography") is None:
-        raise ConfigError(
-            f"{wish} needs a library that is not installed",
-            where=name,
-            remedy="Install it: pip install 'pilothat[pnc]'",
-        )
+    from pilothat.service.library import need_library  # noqa: PLC0415 (slow)
+
+    need_library(name, wish)
     return folder
 
 

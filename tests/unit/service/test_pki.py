@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,8 @@ from pilothat.runtime.pkifiles import (
     read_key,
     read_trust,
 )
+from pilothat.service import library
+from pilothat.service.securing import folder_of
 
 
 @pytest.fixture(scope="module")
@@ -338,10 +340,24 @@ def test_key_on_another_curve_is_not_taken(tmp_path: Path) -> None:
         read_key(path)
 
 
-def test_library_that_is_missing_is_told_with_the_command(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(("found", "told"), [("", "none is"), ("38.0.4", "38.0.4 is")])
+def test_library_that_is_missing_or_too_old_is_told_with_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str, told: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pilothat.service.pkideeds", None)
+    def version(name: str) -> str:
+        if not found:
+            raise PackageNotFoundError(name)
+        return found
+
+    monkeypatch.setattr(library, "version", version)
     refused = ran("pki", "show", tmp_path)
     assert refused.code == 2
+    assert f"cryptography 43 or newer, {told} installed" in refused.err
     assert "pip install 'pilothat[pnc]'" in refused.err
+    with pytest.raises(ConfigError, match="cryptography 43"):
+        folder_of(tmp_path, "--pki", "--tls")
+
+
+def test_library_has_the_floor_of_the_package() -> None:
+    setup = (Path(__file__).parents[3] / "setup.cfg").read_text()
+    assert f"pnc = {library.NAME}>={library.LEAST}\n" in setup
