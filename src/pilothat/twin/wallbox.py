@@ -1,8 +1,9 @@
 """The Arduino that makes a pilot, with our sketch or the published one, on a bench.
 
 A model of what ``hat/wallbox/wallbox.ino`` does, line by line and millisecond by
-millisecond; what the sketch itself does is tried in a simulated processor
-(``tests/hat/test_sketch.py``). Time is a parameter and never goes back.
+millisecond. The sketch itself is tried in a simulated processor, where the same story
+must end alike for both (``tests/hat/test_sketch_model.py``). Time is a parameter and
+never goes back.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Sketch:
         self._is_on = False  # relay or enable line
         self._began_at = self._wished_at = self._wanted_at = now + BOOT_S
         self._tells_at = now + BOOT_S + LINE_S
+        self._bench.drive_pilot(0.0, now)
         self._drive(now)
 
     def take(self, data: bytes, now: float) -> None:
@@ -125,8 +127,6 @@ class Sketch:
         on = self._is_on
         self._bench.set_contactor(now, closed=on and self._wish.is_contactor_on)
         self._bench.enable_supply(now, on=on and self._wish.is_supply_on)
-        if self._why is Why.START:
-            self._bench.drive_pilot(0.0, now)
 
     def _status(self, now: float) -> Status:
         sample, chain = self._bench.pilot(now), self._bench.interlocks(now)
