@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.hat.machine import PI_4, MadeUp
 from tests.hat.twin import PATIENT_S, Running, running, running_wallbox
 
 from pilothat.board import asked
@@ -287,6 +288,24 @@ def test_board_of_a_running_station_is_left_alone(
     told = capsys.readouterr().out
     assert f"a station drives it (process {guard.pid})" in told
     assert hat.twin.hat.changes == 1  # nothing was driven
+
+
+def test_auto_measures_the_hat_that_is_found_and_its_pi(
+    hat: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = MadeUp(tmp_path / "root")
+    made.pi(PI_4)
+    made.hat(custom_0="PH-0007")
+    made.overlay()
+    there = ["--root", str(made.root), "--option", f"pigpio_port={hat.port}"]
+    main(["selftest", "--board", "auto", *there, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    rows = {row["name"]: row for row in told["checks"]}
+    assert (told["driver"], told["serial"]) == ("pigpio", "PH-0007")
+    assert told["machine"] == rows["Pi model"]["found"] == PI_4
+    assert rows["daemon"]["measured"] == 79
+    for name in ("overlay", "SPI1", "PWM", "EEPROM uuid", "CP steady high"):
+        assert rows[name]["result"] == "PASS"
 
 
 class Keyboard(io.StringIO):

@@ -9,13 +9,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pilothat.board import detect
 from pilothat.board.calibration import board_of
+from pilothat.board.detect import ROOT
 from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import Revision
 from pilothat.errors import BoardError, ConfigError
 from pilothat.frozen import dataclass
 from pilothat.ports import PilotBackend
-from pilothat.runtime.boards import AUTO, BOARDS, chosen, open_board
+from pilothat.runtime.boards import AUTO, BOARDS, open_board
 from pilothat.runtime.pigpiod import HatTwin
 from pilothat.service import config
 from pilothat.service.keys import KEYS
@@ -30,10 +32,12 @@ class Choice:
     """A driver, with what it is given.
 
     driver: what drives it. is_twin: whether the HAT behind it is simulated
+    root: where the files of the machine are
     """
 
     driver: str
     options: Mapping[str, str]
+    root: Path
     is_twin: bool = False
 
     @property
@@ -44,7 +48,7 @@ class Choice:
     @property
     def board(self) -> Revision:
         """Return revision and calibration. Raises ConfigError."""
-        return board_of(self.options)
+        return board_of(self.options, self.root)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[PilotBackend]:
@@ -92,6 +96,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of [board], as pigpio_port=8888; may be given several times",
     )
+    parser.add_argument(
+        "--root", type=Path, default=ROOT, help="where /proc, /sys and /etc are"
+    )
 
 
 @contextlib.contextmanager
@@ -107,10 +114,13 @@ def choice(options: argparse.Namespace) -> Iterator[Choice]:
     given |= dict(_pair(text) for text in options.option)
     name = options.board or name
     if name == TWIN:
-        with _twin(given) as choice:
+        with _twin(given, options.root) as choice:
             yield choice
-    else:
-        yield Choice(*chosen(name, given))
+        return
+    there: Mapping[str, str] = given
+    if name == AUTO:
+        name, there = detect.choose(given, options.root)
+    yield Choice(name, there, options.root)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -126,7 +136,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def _twin(given: Mapping[str, str]) -> Iterator[Choice]:
+def _twin(given: Mapping[str, str], root: Path) -> Iterator[Choice]:
     """Run the HAT behind pigpio's protocol, and be driven like one."""
     board = board_of({name: given[name] for name in given if name == "revision"})
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +147,7 @@ def _twin(given: Mapping[str, str]) -> Iterator[Choice]:
             host, port = twin.address
             there = {"pigpio_host": host, "pigpio_port": str(port)}
             try:
-                yield Choice("pigpio", {**given, **there}, is_twin=True)
+                yield Choice("pigpio", {**given, **there}, root, is_twin=True)
             finally:
                 twin.stop()
                 thread.join()

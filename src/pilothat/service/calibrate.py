@@ -15,6 +15,7 @@ import argparse
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
@@ -51,14 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--serial", default="", help="of the board, where its EEPROM tells none"
     )
-    parser.add_argument("--root", type=Path, default=detect.ROOT, help="where /proc is")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
     with boardat.choice(options) as choice:
         uncalibrated = {**choice.options, "calibration": ""}
-        bare = Choice(choice.driver, uncalibrated, choice.is_twin)
+        bare = replace(choice, options=uncalibrated)
         board, serial = bare.board, _serial(choice, options)
         if options.check is not None:
             found = calibration.load(options.check)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pilothat.board import asked, environment, selftest
 from pilothat.board.asked import Company
-from pilothat.board.detect import ROOT, machine
+from pilothat.board.detect import machine
 from pilothat.board.selftest import Probe
 from pilothat.board.verdict import Row
 from pilothat.errors import BoardError, ConfigError
@@ -54,9 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write it, too: FILE.json, or text"
-    )
-    parser.add_argument(
-        "--root", type=Path, default=ROOT, help="where /proc, /sys and /etc are"
     )
 
 
