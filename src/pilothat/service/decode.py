@@ -14,7 +14,7 @@ The input is hex, a file or - (standard input), told apart by how it begins:
 
   pcap, pcapng     HomePlug messages (SLAC), discovery, and V2GTP in TCP, put in order
                    again; Ethernet, VLAN, Linux cooked, bare IP; also packed by gzip
-  lines of JSON    recorded sessions, or what --json prints
+  lines of JSON    recorded sessions, a station's journal, or what --json prints
   lines of hex     with or without V2GTP header, blanks, colons, 0x
   octets           V2GTP messages one after the other, or one EXI message
 
@@ -141,6 +141,7 @@ def run(options: argparse.Namespace) -> int:
         form = _form(options, found)
         count, is_good = _show(options, found, form, trace)
     sys.stdout.flush()
+    form.finish()
     _tell(left)
     if not count and not left.others and not found.is_talk:
         raise PilotHatError("nothing there to decode", where=options.input)

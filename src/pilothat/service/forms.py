@@ -23,6 +23,7 @@ from pilothat.traffic.piece import Layer, Side
 from pilothat.traffic.slac import LOCAL
 from pilothat.traffic.words import Word, plain, tree, words
 
+MOST_COMPLAINTS = 20  # of what stands alone: a wrong file has no end of them
 _ARROW_WIDTH = 10
 _ARROWS: Mapping[Side | None, str] = {
     Side.EV: "EV -> EVSE",
@@ -55,16 +56,24 @@ class Form(ABC):
     def __init__(self, style: Style) -> None:
         self.style = style
         self._zero_s: float | None = None
+        self._unread = 0
 
     def show(self, told: Told) -> None:
         """Print a message."""
         if told.error and told.piece.is_alone and not isinstance(self, Json):
-            complain(told.piece.where, told.error)
+            self._unread += 1
+            if self._unread <= MOST_COMPLAINTS:
+                complain(told.piece.where, told.error)
             return
         if self._zero_s is None:
             self._zero_s = told.piece.at_s
         for line in self.lines(told):
             sys.stdout.write(f"{line}\n")
+
+    def finish(self) -> None:
+        """Say how many complaints were left out."""
+        if self._unread > MOST_COMPLAINTS:
+            complain("", f"and {self._unread - MOST_COMPLAINTS} more like these")
 
     @abstractmethod
     def lines(self, told: Told) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Protocol
 from pilothat.traffic.capture import CaptureReader, Packet, is_capture
 from pilothat.traffic.dissect import Dissector
 from pilothat.traffic.framing import Framer
+from pilothat.traffic.journaled import Journal
 from pilothat.traffic.piece import Layer, Piece, Side
 from pilothat.v2g.tp import VERSION, Frame, PayloadType
 
@@ -155,7 +156,7 @@ def _alone(one: Frame | str, where: str) -> Piece:
 
 
 def _of_lines(source: Source) -> Iterator[Piece]:
-    number = 0
+    number, journal = 0, Journal()
     while octets := next_line(source):
         if isinstance(octets, str):
             yield Piece(where="file", flaw=octets, is_alone=True)
@@ -163,7 +164,7 @@ def _of_lines(source: Source) -> Iterator[Piece]:
         number += 1
         where, line = f"line {number}", octets.decode(errors="replace").strip()
         if line.startswith("{"):
-            yield from _of_record(where, line)
+            yield from _of_record(where, line, journal)
         elif line:
             yield from of_hex(line, where)
 
@@ -178,8 +179,8 @@ def next_line(source: Source) -> bytes | str:
     return f"a line of more than {MOST_LINE_BYTES} octets" if is_long else octets
 
 
-def _of_record(where: str, line: str) -> Iterator[Piece]:
-    """Return what one line of a recorded session holds; nothing for its head."""
+def _of_record(where: str, line: str, journal: Journal) -> Iterator[Piece]:
+    """Return what one line of a recording holds; nothing for its head."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -188,6 +189,8 @@ def _of_record(where: str, line: str) -> Iterator[Piece]:
     layer = _LAYERS.get(_text(record.get("layer")))
     if layer is not None:
         yield _record(where, layer, record)
+    elif journal.is_entry(record):
+        yield from journal.pieces(where, record)
     elif not _is_head(record):
         told = 'no record of a session: "layer" is missing'
         yield Piece(where=where, flaw=told, is_alone=True)
