@@ -14,7 +14,7 @@ it is a Pi without the daemon, for the driver kernel; with --port as well it is 
 With --wallbox it is an Arduino with our sketch, or with the published one, at a pseudo
 terminal, whose name it tells; the link to it stays when the cable is pulled:
 
-    pilothat hat-twin --wallbox pilothat
+    pilothat hat-twin --wallbox
     pilothat run --config station.toml       with board.driver = "wallbox" and
                             board.wallbox_port = "/tmp/pilothat-bench.sock.tty"
 
@@ -37,7 +37,7 @@ from pathlib import Path
 
 from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import DEFAULT, revision
-from pilothat.board.wallboxwire import DIALECTS
+from pilothat.board.wallboxwire import DIALECTS, PILOTHAT
 from pilothat.errors import BoardError
 from pilothat.runtime.benchtalk import (
     DaemonFault,
@@ -79,7 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kernel", default="", metavar="SOCKET", help="serve a kernel there"
     )
     parser.add_argument(
-        "--wallbox", choices=DIALECTS, help="be an Arduino with this sketch"
+        "--wallbox",
+        nargs="?",
+        choices=DIALECTS,
+        const=PILOTHAT,
+        help=f"be an Arduino with this sketch; {PILOTHAT} without a word",
     )
     parser.add_argument("--revision", default=DEFAULT, help="of the board")
     parser.add_argument(
