@@ -134,7 +134,7 @@ def test_broken_line_is_a_lost_board_and_the_sketch_opens_by_itself(
         until(lambda: bench_is_open(arduino), "opened by the sketch")
 
 
-def test_silence_is_noticed_within_a_tenth_of_a_second(tmp_path: Path) -> None:
+def test_silence_is_noticed_as_soon_as_a_line_is_too_old(tmp_path: Path) -> None:
     assert min(noticed_s(tmp_path / str(one)) for one in range(TRIES)) <= NOTICED_S
 
 
