@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "wake": ("wake", "offer a car that pauses to go on"),
     "clear": ("clear", "clear a latched fault that is understood"),
     "sessions": ("sessions", "list past charges; draw one"),
+    "export": ("export", "pack a charge into one file, to attach to a question"),
     "hat-twin": ("hattwin", "be the HAT: pigpio's daemon on a simulated board"),
     "selftest": ("selftest", "measure a board: value, limits, PASS or FAIL"),
     "calibrate": ("calibrate", "measure a board's own zero and gain, for its file"),
