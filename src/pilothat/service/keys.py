@@ -117,7 +117,8 @@ KEYS: Sequence[Key] = (
         "records",
         str,
         "",
-        "folder for the record of each charge (pilothat sessions); empty keeps none",
+        "folder for the record of each charge (pilothat sessions) and for latched "
+        "faults; empty keeps none over a restart",
     ),
     Key(
         "station",

@@ -39,6 +39,7 @@ from pilothat.runtime.control import ControlServer
 from pilothat.runtime.guardlink import GuardLink, LinkLostError, pair
 from pilothat.runtime.health import BootTimes, Health
 from pilothat.runtime.journalfile import JournalFile
+from pilothat.runtime.latches import Latches
 from pilothat.runtime.notify import Notifier
 from pilothat.runtime.panellink import PanelLink, shown_of
 from pilothat.runtime.plcport import PlcPort
@@ -57,7 +58,7 @@ from pilothat.service.making import (
     with_board,
 )
 from pilothat.service.securing import contracts_of, tls_of
-from pilothat.station.events import Authorised, StopCause, StopRequested
+from pilothat.station.events import Authorised, FaultKept, StopCause, StopRequested
 from pilothat.station.settings import ContractSettings, StationSettings
 from pilothat.station.station import Station
 
@@ -137,6 +138,7 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
         if options.wait and not await _appears(name, guard, notifier):
             return 0
         shell = _shell(stack, wanted, guard, boot)
+        _recall(shell, settings)
         _hear_signals(shell, options.config)
         path = Path(settings.text("station.control"))
         control = ControlServer(path, Deeds(shell).table)
@@ -220,8 +222,15 @@ def _watchers(settings: Settings) -> Iterator[Sequence[Watcher]]:
         if folder := settings.text("station.records"):
             records = Records(_folder(folder, "station.records"), WallClock().read)
             stack.callback(lambda: records.close(time.monotonic()))
-            found.append(records.watch)
+            found += records.watch, Latches(Path(folder)).watch
         yield found
+
+
+def _recall(shell: Shell, settings: Settings) -> None:
+    """Let faults stand that were latched in an earlier life."""
+    if folder := settings.text("station.records"):
+        for fault in Latches(Path(folder)).read():
+            shell.feed(FaultKept(fault))
 
 
 def _folder(path: str, key: str) -> Path:

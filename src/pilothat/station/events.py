@@ -105,6 +105,13 @@ class FaultCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultKept:
+    """A latched fault of an earlier life, with which nobody has dealt."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkFact:
     """State of the powerline interface.
 
@@ -123,7 +130,7 @@ class WakeUp:
     """A car that pauses shall come back: there is energy for it."""
 
 
-Command = Authorised | StopRequested | FaultCleared | WakeUp
+Command = Authorised | StopRequested | FaultCleared | FaultKept | WakeUp
 """What people decide, at the post or far away."""
 
 Event = (
@@ -140,6 +147,7 @@ Event = (
     | WakeUp
     | StopRequested
     | FaultCleared
+    | FaultKept
     | NetworkFact
     | TimeOfDay
 )

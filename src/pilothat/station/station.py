@@ -78,9 +78,8 @@ class Station:
     @property
     def is_ready(self) -> bool:
         """Whether a car may come: key confirmed, address there, no fault."""
-        is_there = self.talk.network.address is not None
         is_free = not (self._is_going or self.faults)
-        return self.line.is_ready and is_there and is_free
+        return self.line.is_ready and is_free and self.talk.network.address is not None
 
     @property
     def is_safe(self) -> bool:
@@ -190,6 +189,8 @@ class Station:
                 self._wake(now)
             case events.FaultCleared(fault):
                 self._clear(fault)
+            case events.FaultKept(fault):
+                self._fault(fault, now)
             case events.StopRequested(cause):
                 self._is_going = self._is_going or cause is events.StopCause.SHUTDOWN
                 if self.phase in phases.WITH_CAR:

@@ -50,6 +50,7 @@ from pilothat.station.events import (
     Authorised,
     Event,
     FaultCleared,
+    FaultKept,
     MessageIn,
     NetworkFact,
     PlantReport,
@@ -653,6 +654,25 @@ def test_latched_fault_outlives_its_cause_and_its_car(fault: Fault) -> None:
     post.tell(FaultCleared(fault))
     post.later(1.0)
     assert (kept, post.phase) == (P.OUT_OF_SERVICE, P.IDLE)
+
+
+@pytest.mark.parametrize(
+    "phase", [P.STARTING, P.IDLE, P.MATCHING, P.SESSION], ids=lambda phase: phase.name
+)
+def test_latched_fault_of_an_earlier_life_keeps_it_out_of_service_until_cleared(
+    phase: Phase,
+) -> None:
+    post = MAKE[phase]()
+    told = raised(post.tell(FaultKept(Fault.CONTACTOR_WELDED)))
+    post.later(20.0)
+    post.pilot("A")
+    post.later(1.0)
+    out = post.phase
+    post.tell(FaultCleared(Fault.CONTACTOR_WELDED))
+    post.later(1.0)
+    assert told == [Fault.CONTACTOR_WELDED]
+    assert out is P.OUT_OF_SERVICE
+    assert post.phase in (P.STARTING, P.IDLE)  # as there is a network or not
 
 
 def test_fault_that_the_guard_still_sees_cannot_be_cleared() -> None:
