@@ -40,6 +40,7 @@ Command = Callable[[argparse.Namespace], int]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("demo", "show a whole charge in the twin's world"),
     "run": ("run", "run the station on an interface and a board"),
+    "setup": ("setup", "make this machine a station's, and undo it"),
     "check": ("check", "check the settings against this machine"),
     "make-safe": ("makesafe", "open the contactor while no station runs"),
     "status": ("status", "show how the running station is, live on a terminal"),
