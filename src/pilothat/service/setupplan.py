@@ -151,7 +151,7 @@ def _network(seen: Seen) -> Sequence[Placed]:
             PLC_RULES,
             f'ACTION=="add|move", SUBSYSTEM=="net", ENV{{INTERFACE}}=="{name}", '
             f'SYSCTL{{net/ipv6/conf/{name}/accept_ra}}="0", '
-            f'RUN+="/usr/bin/ip link set dev {name} up"',
+            f'RUN+="/usr/bin/ip link set dev {name} addrgenmode eui64 up"',
         )
     ]
     if seen.has(NM):
