@@ -17,6 +17,17 @@ READY_S = 15.0
 LAST_LINES = 25  # of a log, told when a test fails
 # As its service unit starts it: before the programs beside it, after its guard.
 FIRST = ("nice", "-n", "-10")
+# An honest car that does not stay longer than somebody looks.
+QUICK_CAR = """\
+name = "quick"
+about = "an honest car that leaves soon"
+[battery]
+soc_pct = 20
+empty_v = 300
+full_v = 410
+[car]
+unplugs_after_s = 1.0
+"""
 
 
 def sh(*command: str) -> str:
@@ -164,6 +175,10 @@ class Lab:
         return process
 
     def car(self, *options: str, name: str = "car") -> Process:
+        if "--car" not in options:
+            quick = self.folder / "quick.toml"
+            quick.write_text(QUICK_CAR)
+            options = ("--car", str(quick), *options)
         return self.start(
             "b", name, PYTHON, "-m", "pilothat.service.cli", "ev",
             "--interface", self.ev, "--bench", self.bench, "--json", *options,

@@ -18,6 +18,7 @@ from pilothat.runtime import netwatch
 from pilothat.runtime.pipe import Pipe, Tls, TlsPipe
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
+from pilothat.runtime.standstill import Standstill
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.station import actions as wanted
 from pilothat.station.events import FrameIn, SdpIn, TcpClosed, TcpData, TcpOpened
@@ -75,6 +76,7 @@ class EvShell:
         self._count = 0
         self._phase = ""
         self._over = asyncio.Event()
+        self._standstill = Standstill(log)
         self._doers = self._table()
 
     async def run(self) -> None:
@@ -237,6 +239,7 @@ class EvShell:
     def _keep_alive(self) -> None:
         if not self._over.is_set():
             self._loop.call_later(KEEP_ALIVE_S, self._keep_alive)
+            self._standstill.look(KEEP_ALIVE_S)
             self._tell_bench()
 
     def _tell_bench(self) -> None:

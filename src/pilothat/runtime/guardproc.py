@@ -39,13 +39,13 @@ from pilothat.pilot.duty import DIGITAL_PCT
 from pilothat.ports import Interlocks, PilotBackend
 from pilothat.runtime.boards import open_board
 from pilothat.runtime.guardlink import Alive, GuardLink, LinkLostError
+from pilothat.runtime.standstill import Standstill
 
 log = logging.getLogger("pilothat.guard")
 
 PERIOD_S = 0.005  # while power flows or may flow
 IDLE_PERIOD_S = 0.15  # contactor open, no car asks for energy; a lease wakes it sooner
 ALIVE_S = 1.0  # how often main is told that the guard turns
-LATE_S = 0.1  # a turn that comes so late is told: contactors may have opened for it
 RETRY_S = 1.0  # between two tries to reach a lost board
 PRIORITY = 60  # of 1..99, above everything of ours
 _MCL_ALL = 3  # MCL_CURRENT | MCL_FUTURE
@@ -178,20 +178,18 @@ class Keeper:
 
     def _turn(self, loop: GuardLoop) -> None:
         """Turn the loop until told to stop or the board is lost."""
-        due = self._clock()
+        standstill = Standstill(log, self._clock)
         while not self._is_stopped:
             began = self._clock()
-            if began - due > LATE_S:
-                late_ms = (began - due) * 1000
-                log.warning("the machine stood still for %.0f ms", late_ms)
             try:
                 loop.turn(began)
             except BoardError as error:
                 log.critical("board lost error=%s", error)
                 return
             self._tell_alive(began)
-            due = began + loop.period_s
-            loop.wait(max(0.0, due - self._clock()))
+            rest_s = max(0.0, began + loop.period_s - self._clock())
+            standstill.look(rest_s)
+            loop.wait(rest_s)
 
     def _tell_alive(self, now: float) -> None:
         if now >= self._alive_at:

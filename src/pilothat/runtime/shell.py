@@ -26,6 +26,7 @@ from pilothat.runtime.guardlink import GuardLink, LinkLostError
 from pilothat.runtime.journalfile import JournalFile
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
+from pilothat.runtime.standstill import Standstill
 from pilothat.runtime.v2gport import TlsOffer, V2gPort
 from pilothat.station import actions as wanted
 from pilothat.station.actions import Action
@@ -99,6 +100,7 @@ class Shell:
         self._ready = asyncio.Event()
         self._over = asyncio.Event()
         self._exit_code = 0
+        self._standstill = Standstill(log)
         self._guard_heard_at = self._loop.time()
         self._doers = self._table()
         protocols = ("app", *station.talk.protocols)
@@ -282,8 +284,9 @@ class Shell:
         """Renew the lease and take a reading, after a completed turn."""
         if self._over.is_set():
             return
-        is_idle = self.station.is_safe
-        self._loop.call_later(IDLE_RENEW_S if is_idle else RENEW_S, self._renew)
+        wait_s = IDLE_RENEW_S if self.station.is_safe else RENEW_S
+        self._loop.call_later(wait_s, self._renew)
+        self._standstill.look(wait_s)
         self._tell_guard()
         if not self.is_guard_alive:
             log.critical("the guard has not turned for %.0f s", GUARD_SILENT_S)
