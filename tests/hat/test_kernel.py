@@ -99,7 +99,9 @@ def test_channel_of_a_stranger_becomes_ours(hat: Running) -> None:
             until(lambda: sees(board, PilotLevel.A), "state A")
 
 
-def test_channel_that_is_taken_away_is_a_lost_board(hat: Running) -> None:
+def test_channel_that_is_taken_away_is_a_lost_board_with_the_next_duty(
+    hat: Running,
+) -> None:
     with (
         stranger(hat) as io,
         contextlib.closing(opened_kernel(hat.kernel)) as board,
@@ -107,9 +109,20 @@ def test_channel_that_is_taken_away_is_a_lost_board(hat: Running) -> None:
         board.set_pwm(5)
         until(lambda: sees(board, PilotLevel.A), "state A")
         io.write(f"{PWM}/unexport", "0")
-        assert "no high half wave" in str(lost(board))
+        assert sees(board, PilotLevel.A)  # the pilot goes on, until it is to change
         with pytest.raises(BoardError, match="pwm0: HAT lost: No such file"):
             board.set_pwm(100)
+
+
+def test_channel_that_is_switched_off_is_a_lost_board(hat: Running) -> None:
+    with (
+        stranger(hat) as io,
+        contextlib.closing(opened_kernel(hat.kernel)) as board,
+    ):
+        board.set_pwm(5)
+        until(lambda: sees(board, PilotLevel.A), "state A")
+        io.write(f"{PWM}/pwm0/enable", "0")
+        assert "no high half wave" in str(lost(board))
 
 
 def test_closed_board_gives_everything_back(hat: Running) -> None:

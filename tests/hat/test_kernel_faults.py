@@ -20,9 +20,9 @@ def _stop_guard(rig: KernelRig) -> None:
     rig.is_guard_there = False
 
 
-def _take_channel_away(rig: KernelRig) -> None:
+def _switch_channel_off(rig: KernelRig) -> None:
     pwm = rig.kernel.pwms["pwmchip2"]
-    pwm.write("unexport", "0", rig.now)
+    pwm.write("pwm0/enable", "0", rig.now)
 
 
 CASES: dict[str, tuple[Befall, float, str]] = {
@@ -35,7 +35,7 @@ CASES: dict[str, tuple[Befall, float, str]] = {
     "brown-out": (lambda rig: rig.fail(HatFault.BROWN_OUT), 100, "CP_DIODE"),
     "adc-stuck": (lambda rig: rig.fail(BenchFault.ADC_STUCK), 100, "TEMPERATURE"),
     "pwm-stuck": (lambda rig: rig.fail(HatFault.PWM_STUCK_LOW), 400, "BOARD_LOST"),
-    "channel-taken-away": (_take_channel_away, 400, "BOARD_LOST"),
+    "channel-switched-off": (_switch_channel_off, 400, "BOARD_LOST"),
     "refusing": (lambda rig: rig.fail(DaemonFault.REFUSING), 300, "BOARD_LOST"),
     "guard-gone": (_stop_guard, 300, ""),
 }

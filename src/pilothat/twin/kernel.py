@@ -1,9 +1,11 @@
 """The kernel of a Pi 5 as a driver of the HAT sees it, on the twin's pins and board.
 
 Pure: a call and the time go in, the result comes out, and what is refused is an OSError
-with the kernel's number. Where kernels differ it is the stricter one: a polarity does
-not change while its channel is on, and outputs stay as they are when their program
-ends. Not here: events of lines, other attributes than flags and values.
+with the kernel's number; ``tests/system/test_registers.py`` puts the same calls to a
+real one. Where kernels differ it is the stricter one: a polarity does not change while
+its channel is on, outputs stay as they are when their program ends, and so does a
+channel that is given back. Not here: events of lines, other attributes than flags and
+values.
 """
 
 from __future__ import annotations
@@ -180,7 +182,7 @@ class Program:
             raise _refused(errno.EBADF)
         one = self._open[handle]
         if not isinstance(one, kind):
-            raise _refused(errno.ENOTTY)
+            raise _unknown(one)
         return one
 
     def _release(self, one: object) -> None:
@@ -189,7 +191,7 @@ class Program:
 
     def _request(self, handle: int, request: int, data: bytes, now: float) -> Result:
         if request not in self._requests:
-            raise _refused(errno.ENOTTY)
+            raise _unknown(self._of(handle, object))
         if len(data) != abi.size_of(request):
             raise _refused(errno.EFAULT)
         return self._requests[request](handle, data, now)
@@ -298,6 +300,11 @@ class Program:
 
     def _code_at(self, at: float) -> Callable[[int], int]:
         return lambda channel: self._kernel.hat.code(channel, at)
+
+
+def _unknown(one: object) -> OSError:
+    """Return what a device says to a request that it does not know."""
+    return _refused(errno.ENOTTY if isinstance(one, Spi) else errno.EINVAL)
 
 
 def _refused(number: int) -> OSError:

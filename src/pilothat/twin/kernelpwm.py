@@ -67,7 +67,7 @@ class PwmChip:
     def write(self, path: str, text: str, now: float) -> None:
         """Write a file."""
         if path in ("export", "unexport"):
-            self._hand_over(_number(text), now, is_out=path == "export")
+            self._hand_over(_number(text), is_out=path == "export")
             return
         folder, _, name = path.partition("/")
         number, channel = self._channel(folder)
@@ -78,16 +78,15 @@ class PwmChip:
         setattr(channel, name, value)
         self._apply(number, channel, now)
 
-    def _hand_over(self, number: int, now: float, *, is_out: bool) -> None:
+    def _hand_over(self, number: int, *, is_out: bool) -> None:
         if not 0 <= number < CHANNELS:
             raise _refused(errno.ENODEV)
         channel = self._channels[number]
         if channel.is_exported is is_out:
             raise _refused(errno.EBUSY if is_out else errno.ENODEV)
-        channel.is_exported = is_out
-        if not is_out:
-            channel.enable = 0
-            self._apply(number, channel, now)
+        channel.is_exported = (
+            is_out  # and goes on as it was: newer drivers stop nothing
+        )
 
     def _channel(self, folder: str) -> tuple[int, Channel]:
         for number, channel in enumerate(self._channels):

@@ -116,12 +116,18 @@ def test_running_channel_pulses_at_its_pin(pwm: Pi) -> None:
     assert pwm.soc.level(PINS.cp_pwm, 0.7) == 1
 
 
-def test_channel_that_is_off_or_given_back_is_low(pwm: Pi) -> None:
+def test_channel_that_is_off_is_low(pwm: Pi) -> None:
     pwm.write(f"{PWM}/pwm0/enable", "0")
     assert pwm.soc.level(PINS.cp_pwm, 0.0) == 0
-    pwm.write(f"{PWM}/pwm0/enable", "1")
+
+
+def test_channel_that_is_given_back_goes_on_and_is_found_as_it_was(pwm: Pi) -> None:
     pwm.write(f"{PWM}/unexport", "0")
-    assert pwm.soc.level(PINS.cp_pwm, 0.0) == 0
+    wave = pwm.soc.wave(PINS.cp_pwm)
+    assert wave is not None
+    assert (wave.frequency_hz, wave.share) == (1000, 0.05)
+    pwm.write(f"{PWM}/export", "0")
+    assert pwm.read(f"{PWM}/pwm0/enable") == "1\n"
 
 
 def test_inversed_channel_is_high_for_the_rest_of_its_period(pwm: Pi) -> None:
@@ -268,7 +274,8 @@ def test_requests_refuse_what_is_wrong_with_them(pi: Pi) -> None:
         (held, abi.GPIO_GET_VALUES, values[:-1], errno.EFAULT),
         (chip, abi.GPIO_GET_LINES, bytes(591), errno.EFAULT),
         (chip, abi.GPIO_GET_LINES, bytes(592), errno.EINVAL),
-        (chip, abi.GPIO_GET_VALUES, values, errno.ENOTTY),
+        (chip, abi.GPIO_GET_VALUES, values, errno.EINVAL),
+        (held, 0xDEAD, b"", errno.EINVAL),
         (spi, abi.GPIO_GET_VALUES, values, errno.ENOTTY),
         (spi, 0xDEAD, b"", errno.ENOTTY),
         (99, abi.GPIO_GET_VALUES, values, errno.EBADF),
