@@ -7,7 +7,7 @@ seed   ?= 1
 args   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all test-net lint format bench fuzz sim docs clean
+.PHONY: help setup demo run test test-all test-net lint format bench fuzz sim docs image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,10 @@ sim: $(STAMP) ## one seeded session with random faults: make sim seed=7
 
 docs: $(STAMP) ## draw the state diagrams from the tables
 	@$(BIN)/python scripts/diagrams
+
+image: ## an image to flash: make image BASE=raspios-lite.img.xz
+	@test -n "$(BASE)" || { echo "Say which image of Raspberry Pi OS Lite: make image BASE=FILE.img.xz"; exit 2; }
+	@scripts/wheelhouse > /dev/null && scripts/image "$(BASE)" $(args)
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
