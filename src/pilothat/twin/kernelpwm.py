@@ -85,7 +85,7 @@ class PwmChip:
         if channel.is_exported is is_out:
             raise _refused(errno.EBUSY if is_out else errno.ENODEV)
         channel.is_exported = (
-            is_out  # and goes on as it was: newer drivers stop nothing
+            is_out  # and goes on as it was: not every driver stops it
         )
 
     def _channel(self, folder: str) -> tuple[int, Channel]:
