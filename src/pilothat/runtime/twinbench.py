@@ -267,6 +267,7 @@ class CableEnd:
     def __init__(self, path: str) -> None:
         self._bench = path
         self._wire = _Wire(f"{path}.car")
+        Path(self._wire.path).chmod(0o666)  # the station may be another user's
 
     def fileno(self) -> int:
         """Return the descriptor, readable when there is a report."""
