@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -34,6 +35,7 @@ PINS = REV.pins
 OUTPUTS = (PINS.cp_en, PINS.k1_req, PINS.k2_req, PINS.wd_hb)
 INPUTS = (PINS.estop_n, PINS.fault_n, PINS.k1_fb_n, PINS.k2_fb_n)
 SPI = (PINS.adc_miso, PINS.adc_mosi, PINS.adc_sclk)
+UNIT = Path(__file__).parents[2] / "packaging" / "systemd" / "pilothatd.service"
 DEVICE = "3f20c000.pwm"
 
 # Registers of the BCM2835 and its like (BCM2835 ARM Peripherals, 5.2, 6.1, 6.3, 9.6).
@@ -125,6 +127,12 @@ def test_overlay_makes_the_devices_of_the_board(pi: Pi) -> None:
     assert {REV.adc.spidev, "/dev/watchdog0"} <= set(nodes(pi))
     assert DEVICE in io.target(chip(io))
     assert DEVICE in REV.pwm.kernel_devices
+
+
+def test_service_may_write_where_this_kernel_has_the_pwm(pi: Pi) -> None:
+    io = PiIo(pi)
+    device = io.target(chip(io)).partition("/pwm/")[0].replace("../..", "/sys")
+    assert f"ReadWritePaths=-{device}\n" in UNIT.read_text()
 
 
 def test_overlay_gives_the_modem_the_place_of_spidev(pi: Pi) -> None:
