@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter
+from tests.net.lab import Lab, unique_name
+from tests.system.machine import ROOT, Machine, Tree, lacking
+
+SETTINGS = "etc/pilothat/pilothat.toml"
+# The CPU time of the main program when it is ready, and what the journal may take.
+AT_READY = """\
+[Service]
+ExecStartPost=/bin/sh -c 'cat /proc/$MAINPID/stat > /run/pilothat/stat'
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip by name what a machine lacks."""
+    here = [item for item in items if item.get_closest_marker("system")]
+    if here and (missing := lacking()):
+        for item in here:
+            item.add_marker(pytest.mark.skip(reason=f"needs {missing}"))
+
+
+@pytest.fixture(scope="session")
+def deb() -> Path:
+    """Build the package."""
+    done = subprocess.run(
+        [str(ROOT / "scripts" / "deb")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ROOT / done.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Return the car's side and the line; the container is the station's side."""
+    made = Lab(tmp_path_factory.mktemp("lab"), unique_name())
+    try:
+        made.build()
+        yield made
+    finally:
+        made.tear_down()
+
+
+@pytest.fixture(scope="module")
+def machine(
+    deb: Path, lab: Lab, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    """Boot a machine with the package on the line."""
+    path = tmp_path_factory.mktemp("machine") / "bookworm"
+    made = Tree.unpacked("bookworm", path)
+    made.install(deb)
+    settings = (made.path / SETTINGS).read_text()
+    assert '"eth1"' in settings
+    made.write(SETTINGS, settings.replace('"eth1"', f'"{lab.evse}"'))
+    made.write("etc/systemd/system/pilothatd.service.d/at-ready.conf", AT_READY)
+    booted = Machine.booted(made)
+    try:
+        yield booted
+    finally:
+        booted.halt()
+
+
+@pytest.fixture(scope="module")
+def station(machine: Machine, lab: Lab) -> Machine:
+    """Return the machine when it has its modem's interface, and is ready."""
+    machine.plug(lab.evse, f"{lab.name}a")
+    lab.segment()
+    machine.wait_for("boot_to_ready_s=")
+    return machine
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Print the figures that tests have taken."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in getattr(report, "user_properties", ()):
+            terminalreporter.write_line(f"{name}: {value:.3g}")

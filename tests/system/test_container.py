@@ -1,0 +1,153 @@
+"""The installed package on a booted machine: it starts, charges and always comes back.
+
+The machine is a container with Debian's own systemd; the line and the car are outside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.net.lab import Lab, Process, until
+from tests.system.machine import Machine
+
+pytestmark = pytest.mark.system
+
+Recorder = Callable[[str, object], None]
+
+NEARLY_FULL = ("--soc", "79.95")
+READY_S = 1.5
+CPU_S = 0.25
+MAIN_BYTES = 45 << 20
+STARTS = 4
+# What the far end knows of its interfaces is not what the machine knows.
+OWN_SYS = ("unshare", "-m", "sh", "-c", 'mount -t sysfs sysfs /sys && exec "$0" "$@"')
+SOMEBODY = ("setpriv", "--reuid=www-data", "--regid=www-data")
+STAT_CPU = slice(13, 15)  # utime, stime; of the kernel's table in proc(5)
+
+
+def car(lab: Lab, station: Machine, name: str, *options: str) -> Process:
+    """Plug a car into the station's bench: the package's own, at the far end."""
+    bench = "/run/pilothat/bench.sock"
+    until(Path(f"/proc/{station.leader}/root{bench}").exists, 10, bench)
+    return lab.start(
+        "b", name, "nsenter", "-t", str(station.leader), "-m", *OWN_SYS,
+        "pilothat", "ev", "--interface", lab.ev, "--bench", bench, "--json", *options,
+    )  # fmt: skip
+
+
+def status(machine: Machine) -> dict[str, object]:
+    told = machine.run("pilothat", "status", "--json")
+    assert told.returncode == 0, told.stderr
+    return dict(json.loads(told.stdout))
+
+
+def comes_back(machine: Machine, started: int) -> None:
+    """Wait until the service has been started anew and can be asked."""
+    machine.wait_for("systemd[1]: Started pilothatd", started + 1)
+    until(lambda: machine.run("pilothat", "status", "--once").returncode == 0, 20, "up")
+
+
+def test_machine_starts_the_station_by_itself_and_soon(
+    machine: Machine, record_property: Recorder
+) -> None:
+    machine.wait_for("systemd[1]: Started pilothatd")
+    every = machine.journal(unit="")
+    ready_s = next(s for s, line in every if "Started pilothatd" in line)
+    took_s = ready_s - every[0][0]
+    record_property("boot to READY, s", took_s)
+    assert took_s <= READY_S
+
+
+def test_start_takes_little_time_and_memory(
+    machine: Machine, record_property: Recorder
+) -> None:
+    """The least of some starts: a busy machine takes longer for the same."""
+    stat = Path(f"/proc/{machine.leader}/root/run/pilothat/stat")
+    taken = []
+    for _ in range(STARTS):
+        assert machine.run("systemctl", "restart", "pilothatd").returncode == 0
+        cpu = stat.read_text().split()[STAT_CPU]
+        taken.append(sum(map(int, cpu)) / os.sysconf("SC_CLK_TCK"))
+    status = Path(f"/proc/{machine.main}/status").read_text()
+    rss = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    main_bytes = int(rss.split()[1]) << 10
+    record_property("CPU at READY, s", min(taken))
+    record_property("main program, MB", main_bytes >> 20)
+    assert min(taken) <= CPU_S
+    assert main_bytes <= MAIN_BYTES
+
+
+def test_interface_that_comes_late_is_waited_for_with_a_steady_pilot(
+    machine: Machine, request: pytest.FixtureRequest
+) -> None:
+    machine.wait_for("no interface")
+    until(lambda: "waiting" in machine.shown("StatusText"), 10, "status line")
+    request.getfixturevalue("station")
+    assert machine.count("boot_to_pilot_s=") == 1
+
+
+def test_its_state_is_told_to_who_may_know(station: Machine) -> None:
+    until(lambda: "idle" in station.shown("StatusText"), 10, "status line")
+    assert status(station)["is_guard_alive"]
+    asked = ("pilothat", "status", "--once")
+    stranger = station.run(*SOMEBODY, "--clear-groups", *asked)
+    assert stranger.returncode == 1
+    assert "(group pilothat)" in stranger.stderr
+    member = station.run(*SOMEBODY, "--groups=pilothat", *asked)
+    assert member.returncode == 0, member.stderr
+
+
+def test_a_car_charges_and_its_charge_is_in_the_list(
+    station: Machine, lab: Lab
+) -> None:
+    charged = car(lab, station, "first", *NEARLY_FULL)
+    assert charged.popen.wait(60) == 0, charged.text
+    until(lambda: "idle" in station.shown("StatusText"), 20, "idle again")
+    listed = station.run("pilothat", "sessions")
+    assert listed.returncode == 0, listed.stderr
+    assert " Wh" in listed.stdout or " kWh" in listed.stdout, listed.stdout
+    assert station.count("Traceback") == 0
+
+
+def test_stopping_the_service_stops_the_charge_in_order(
+    station: Machine, lab: Lab
+) -> None:
+    stopped = car(lab, station, "stopped")
+    stopped.wait_for("phase charging", 40)
+    safe, asked = station.count(" safe: "), station.count("message SessionStopReq")
+    assert station.run("systemctl", "stop", "pilothatd").returncode == 0
+    assert station.shown("Result") == "success"
+    assert station.count(" safe: ") == safe + 1
+    assert "EVSE_Shutdown" in stopped.text
+    assert station.count("message SessionStopReq") == asked + 1
+    stopped.pull()
+    started = station.started
+    station.run("systemctl", "start", "pilothatd")
+    comes_back(station, started)
+
+
+@pytest.mark.parametrize(
+    ("who", "number", "why"),
+    [
+        ("main", signal.SIGSTOP, "Watchdog timeout"),
+        ("guard", signal.SIGSTOP, "Watchdog timeout"),
+        ("main", signal.SIGKILL, "code=killed, status=9/KILL"),
+        ("guard", signal.SIGKILL, "code=exited"),
+    ],
+)
+def test_whatever_dies_or_hangs_the_board_is_made_safe_and_the_station_is_back(
+    station: Machine, who: str, number: signal.Signals, why: str
+) -> None:
+    station.wait_for("systemd[1]: Started pilothatd")
+    until(lambda: station.guard > 0, 10, "guard")
+    started, safe = station.started, station.count(" safe: ")
+    told = station.count(why)
+    os.kill(getattr(station, who), number)
+    comes_back(station, started)
+    assert station.count(why) == told + 1
+    assert station.count(" safe: ") == safe + 1
