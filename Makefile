@@ -7,7 +7,7 @@ seed   ?= 1
 args   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all test-net lint format bench fuzz sim docs image clean
+.PHONY: help setup demo run test test-all test-net test-system lint format bench fuzz sim docs deb image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,11 +35,14 @@ test: $(STAMP) ## the fast tests: no root, network or hardware
 test-net: $(STAMP) ## the network proof: needs root and network namespaces
 	@$(BIN)/pytest -m net -n 6 $(args)
 
+test-system: $(STAMP) ## the package on a machine in a container: needs root, systemd-nspawn
+	@$(BIN)/pytest -m system $(args)
+
 .foreign: ## the package iso15118 in a venv of its own: a car for the network proof
 	@python3 -m venv .foreign
 	@.foreign/bin/pip install --disable-pip-version-check -q iso15118 aiofile
 
-test-all: test test-net ## all tests that run without a board
+test-all: test test-net test-system ## all tests that run without a board
 
 lint: $(STAMP) ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -62,10 +65,14 @@ sim: $(STAMP) ## one seeded session with random faults: make sim seed=7
 
 docs: $(STAMP) ## draw the state diagrams from the tables
 	@$(BIN)/python scripts/diagrams
+	@$(BIN)/python scripts/packaging
 
-image: ## an image to flash: make image BASE=raspios-lite.img.xz
+deb: ## the Debian package: dist/pilothat_VERSION_all.deb
+	@scripts/deb
+
+image: $(STAMP) ## an image to flash: make image BASE=raspios-lite.img.xz
 	@test -n "$(BASE)" || { echo "Say which image of Raspberry Pi OS Lite: make image BASE=FILE.img.xz"; exit 2; }
-	@scripts/wheelhouse > /dev/null && scripts/image "$(BASE)" $(args)
+	@PYTHON=$(BIN)/python scripts/wheelhouse > /dev/null && scripts/image "$(BASE)" $(args)
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info
