@@ -18,8 +18,9 @@ ExecStartPost=/bin/sh -c 'cat /proc/$MAINPID/stat > /run/pilothat/stat'
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip by name what a machine lacks."""
+    """Skip by name what a machine lacks; the emulated Pi tells by itself."""
     here = [item for item in items if item.get_closest_marker("system")]
+    here = [item for item in here if item.path.name != "test_registers.py"]
     if here and (missing := lacking()):
         for item in here:
             item.add_marker(pytest.mark.skip(reason=f"needs {missing}"))
