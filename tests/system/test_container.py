@@ -35,7 +35,7 @@ def car(lab: Lab, station: Machine, name: str, *options: str) -> Process:
     bench = "/run/pilothat/bench.sock"
     until(Path(f"/proc/{station.leader}/root{bench}").exists, 10, bench)
     return lab.start(
-        "b", name, "nsenter", "-t", str(station.leader), "-m", *OWN_SYS,
+        "b", name, "nsenter", "-t", str(station.leader), "-m", "-p", *OWN_SYS,
         "pilothat", "ev", "--interface", lab.ev, "--bench", bench, "--json", *options,
     )  # fmt: skip
 
