@@ -24,7 +24,10 @@ SRC = ROOT / "src" / "pilothat"
 TEXTS = (
     ROOT / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
-    *(ROOT / folder / "README.md" for folder in ("hat", "hat/wallbox", "packaging", "scripts")),
+    *(
+        ROOT / folder / "README.md"
+        for folder in ("hat", "hat/wallbox", "packaging", "scripts")
+    ),
 )
 each_text = pytest.mark.parametrize(
     "text", TEXTS, ids=lambda t: str(t.relative_to(ROOT))
