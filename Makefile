@@ -35,7 +35,7 @@ test: $(STAMP) ## the fast tests: no root, network or hardware
 test-net: $(STAMP) ## the network proof: needs root and network namespaces
 	@$(BIN)/pytest -m net -n 6 $(args)
 
-test-system: $(STAMP) ## the package on a machine in a container: needs root, systemd-nspawn
+test-system: $(STAMP) ## the package in a container, the driver on an emulated Pi: needs root
 	@$(BIN)/pytest -m system $(args)
 
 .foreign: ## the package iso15118 in a venv of its own: a car for the network proof

@@ -84,9 +84,7 @@ class PwmChip:
         channel = self._channels[number]
         if channel.is_exported is is_out:
             raise _refused(errno.EBUSY if is_out else errno.ENODEV)
-        channel.is_exported = (
-            is_out  # and goes on as it was: not every driver stops it
-        )
+        channel.is_exported = is_out  # and goes on as it was: not every driver stops it
 
     def _channel(self, folder: str) -> tuple[int, Channel]:
         for number, channel in enumerate(self._channels):
