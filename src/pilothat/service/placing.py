@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ BEGIN = b"# begin of pilothat setup: `sudo pilothat setup --remove` takes it awa
 JOINED = b" (with the line break before)"
 END = b"# end of pilothat setup"
 TEXT_MODE = 0o644
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,7 @@ def undo(root: Path, path: str, record: Record) -> str:
     What is gone already is away.
     """
     file, there = root / path, read(root / path)
+    _part(file).unlink(missing_ok=True)
     if record.kind == "file":
         if there is not None and digest(there) != record.ours:
             return "was changed since: left as it is. Delete it by hand"
@@ -185,22 +186,34 @@ def write(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".pilothat-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                _like(path, file.fileno())
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        part = _part(path)
+        part.unlink(missing_ok=True)  # of a time that power was lost
+        with os.fdopen(os.open(part, _NEW, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            _like(path, file.fileno())
+            os.fsync(file.fileno())
+        part.replace(path)
+        _sync(path.parent)
     except OSError as error:
         raise ConfigError(
             f"cannot be written ({error.strerror})",
             where=str(path),
             remedy="Run it as root, on a disk that can be written",
         ) from error
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.pilothat")
+
+
+def _sync(folder: Path) -> None:
+    """Have a folder's names on the disk: the record must be there before the files."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _like(path: Path, handle: int) -> None:

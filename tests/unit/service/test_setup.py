@@ -109,6 +109,55 @@ def test_config_has_what_the_driver_needs_on_this_pi(
     assert has_unit == ("kernel_pwm" not in lines and "pwm," not in lines)
 
 
+def test_debian_s_own_kernel_runs_no_daemon(tmp_path: Path) -> None:
+    pi(tmp_path, PI_4)
+    (tmp_path / "dev/vcio").unlink()
+    setup(tmp_path)
+    assert "kernel_pwm" in (tmp_path / CONFIG).read_text()
+
+
+@pytest.mark.parametrize("count", range(1, 12, 2))
+def test_power_lost_at_any_file_is_undone_and_made_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    pi(tmp_path, PI_4)
+    before, left = files(tmp_path), [count]
+
+    def replace(part: Path, to: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return rename(part, to)
+
+    rename = Path.replace
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "replace", replace)
+        assert setup(tmp_path, "--interface", "plc0") == (0 if count > 10 else 1)
+    assert setup(tmp_path, "--interface", "plc0") == 0
+    assert setup(tmp_path, "--remove") == 0
+    assert files(tmp_path) == before
+
+
+def test_power_lost_and_undone_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pi(tmp_path, PI_4)
+    before, rename, names = files(tmp_path), Path.replace, []
+
+    def replace(part: Path, to: Path) -> Path:
+        names.append(to.name)
+        if to.name == "config.txt":
+            raise KeyboardInterrupt
+        return rename(part, to)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "replace", replace)
+        assert setup(tmp_path) == 1
+    assert names[0] == "setup.json"  # noted before anything is done
+    assert setup(tmp_path, "--remove") == 0
+    assert files(tmp_path) == before
+
+
 def test_daemon_is_this_machine_s_alone_and_drives_no_pin_but_the_hat_s(
     tmp_path: Path,
 ) -> None:
