@@ -109,6 +109,7 @@ def _fetched(folder: Path) -> Path:
         subprocess.run(command, cwd=made, check=True, capture_output=True)
     except (AssertionError, IndexError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no kernel for arm64 can be had from Debian: {error}")
+    shutil.rmtree(lists)
     _unpack(next(made.glob("*.deb")))
     (made / "complete").write_text(str(PARTS))
     return made
@@ -190,7 +191,7 @@ class Pi:
         monitor.settimeout(BOOT_S)
         self._monitor.readline()  # its greeting
         self._order("qmp_capabilities")
-        self.log = self._until_ready()
+        self._wait_until_ready()
         console.settimeout(REPLY_S)
 
     def registers(self, address: int, count: int = 1) -> Sequence[int]:
@@ -209,15 +210,14 @@ class Pi:
         assert line.startswith("@"), f"not an answer: {line}"
         return bytes.fromhex(line[1:])
 
-    def _until_ready(self) -> str:
-        lines = [self._line()]
+    def _wait_until_ready(self) -> None:
+        lines = [""]
         while not lines[-1].endswith("@ready"):  # the UART may start with a broken byte
             try:
                 lines.append(self._line())
             except TimeoutError as error:
                 said = "\n".join(lines)
                 raise AssertionError(f"not ready in time:\n{said}") from error
-        return "\n".join(lines)
 
     def _line(self) -> str:
         line = self._console.readline()
