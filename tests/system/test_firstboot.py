@@ -7,9 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.system import machine
 from tests.system.machine import PLAIN, Tree
-from tests.system.test_install import wheelhouse  # noqa: F401  # a fixture
+from tests.system.test_install import small, wheelhouse  # noqa: F401  # a fixture
 from tests.unit.test_image import CMDLINE, IMAGERS, StandIn, made, read, tool
 
 pytestmark = pytest.mark.system
@@ -95,20 +94,12 @@ def all_is_done(tree: Tree) -> None:
     assert "very secret" not in (card / "pilothat.toml").read_text()
 
 
-def tree_with(
-    monkeypatch: pytest.MonkeyPatch, path: Path, release: str, *more: str
-) -> Tree:
-    included = (*machine.INCLUDED, "python3-venv", *more)
-    monkeypatch.setattr(machine, "INCLUDED", included)
-    return Tree.unpacked(release, path / release)
-
-
 def test_bookworm_by_systemd_run_before_the_imager_s_own(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     wheelhouse: Path,  # noqa: F811
 ) -> None:
-    tree = tree_with(monkeypatch, tmp_path, "bookworm")
+    tree = small("bookworm", tmp_path, monkeypatch)
     base = StandIn(tmp_path)
     base.put("cmdline.txt", CMDLINE + IMAGERS + "\n")
     out = flashed(tree, base, wheelhouse)
@@ -128,7 +119,7 @@ def test_trixie_by_cloud_init_beside_user_data(
     monkeypatch: pytest.MonkeyPatch,
     wheelhouse: Path,  # noqa: F811
 ) -> None:
-    tree = tree_with(monkeypatch, tmp_path, "trixie", "cloud-init")
+    tree = small("trixie", tmp_path, monkeypatch)
     base = StandIn(tmp_path)
     base.put("user-data", "#cloud-config\nruncmd:\n- [touch, /theirs]\n")
     base.put("meta-data", "instance-id: one\n")
@@ -148,7 +139,7 @@ def test_a_card_with_mistakes_is_told_and_the_rest_is_done(
     monkeypatch: pytest.MonkeyPatch,
     wheelhouse: Path,  # noqa: F811
 ) -> None:
-    tree = tree_with(monkeypatch, tmp_path, "bookworm")
+    tree = small("bookworm", tmp_path, monkeypatch)
     wrong = MINE.replace('"garage"', '"two words"').replace(
         "max_a = 50.0", "max_a = -1"
     )

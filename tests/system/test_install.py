@@ -17,6 +17,8 @@ pytestmark = pytest.mark.system
 SETTINGS = "etc/pilothat/pilothat.toml"
 UNIT = "etc/systemd/system/pilothatd.service"
 BACKUPS = ("etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/.pwd.lock")
+EXTRA = {"bookworm": ("python3-venv",), "trixie": ("python3-venv", "cloud-init")}
+OF_DPKG = ("var/lib/dpkg/", "var/lib/systemd/deb-systemd-helper-")
 OF_THE_SYSTEM = ("var/log/", "var/cache/", "var/tmp/", "root/", "run/", "tmp/")
 
 
@@ -36,6 +38,12 @@ def wheelhouse() -> Path:
     return ROOT / "dist" / "wheelhouse"
 
 
+def small(release: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    """Return a machine as the system's image has it: more than the package needs."""
+    monkeypatch.setattr(machine, "INCLUDED", (*machine.INCLUDED, *EXTRA[release]))
+    return Tree.unpacked(release, path / release)
+
+
 @pytest.fixture(params=RELEASES)
 def bare(
     request: pytest.FixtureRequest,
@@ -43,11 +51,13 @@ def bare(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Tree:
-    """Return a machine with the wheelhouse copied to it, and python3-venv."""
-    monkeypatch.setattr(machine, "INCLUDED", (*machine.INCLUDED, "python3-venv"))
-    tree = Tree.unpacked(request.param, tmp_path / request.param)
+    """Return a machine with the wheelhouse copied to it."""
+    tree = small(request.param, tmp_path, monkeypatch)
     shutil.copytree(wheelhouse, tree.path / "wheelhouse")
     return tree
+
+
+bookworm = pytest.mark.parametrize("bare", ["bookworm"], indirect=True)
 
 
 def files(tree: Tree) -> Mapping[str, str]:
@@ -104,6 +114,7 @@ def test_installed_offline_it_charges_and_removed_leaves_nothing(bare: Tree) -> 
     assert files(bare) == before
 
 
+@bookworm
 def test_settings_and_records_are_kept_on_demand(bare: Tree) -> None:
     good(install(bare))
     bare.write("var/lib/pilothat/records/x", "a charge")
@@ -115,6 +126,7 @@ def test_settings_and_records_are_kept_on_demand(bare: Tree) -> None:
     assert UNIT not in there
 
 
+@bookworm
 def test_it_refuses_beside_the_package_and_what_is_not_its_own(bare: Tree) -> None:
     status = bare.path / "var/lib/dpkg/status"
     was = status.read_text()
@@ -142,3 +154,15 @@ def test_only_root_installs() -> None:
     )
     assert done.returncode == 1
     assert "needs root" in done.stderr
+
+
+def test_a_package_that_is_purged_undoes_its_setup(deb: Path, tmp_path: Path) -> None:
+    tree = Tree.unpacked("bookworm", tmp_path / "bookworm")
+    good(tree.run("true"))
+    before = files(tree)
+    tree.install(deb)
+    good(tree.run("pilothat", "setup", "--interface", "plc0"))
+    assert "etc/udev/rules.d/85-pilothat-plc.rules" in files(tree)
+    good(tree.run("dpkg", "--purge", "pilothat"))
+    after = {k: v for k, v in files(tree).items() if not k.startswith(OF_DPKG)}
+    assert after == {k: v for k, v in before.items() if not k.startswith(OF_DPKG)}
