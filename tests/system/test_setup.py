@@ -53,12 +53,14 @@ def test_udev_and_systemd_understand_it(
         told = tree.run("systemd-analyze", "verify", "--man=no", "pigpiod.service")
         assert told.returncode == 0
         assert "pigpiod" not in told.stderr
-        unit = good(tree.run("systemctl", "cat", "pigpiod.service"))
-        assert "ExecStart=/usr/bin/pigpiod -g -l -n 127.0.0.1 -x 0x" in unit
-        assert "Wants=pigpiod.service" in good(
-            tree.run("systemctl", "cat", "pilothatd.service")
-        )
-    system = good(tree.run("systemd-analyze", "cat-config", "systemd/system.conf"))
-    assert "\nRuntimeWatchdogSec=10\n" in system
-    journal = good(tree.run("systemd-analyze", "cat-config", "systemd/journald.conf"))
-    assert "\nStorage=volatile\n" in journal
+        unit = shown(tree, "system/pigpiod.service")
+        assert "\nExecStart=/usr/bin/pigpiod -g -l -n 127.0.0.1 -x 0x" in unit
+        station = shown(tree, "system/pilothatd.service")
+        assert "\nWants=pigpiod.service\n" in station
+    assert "\nRuntimeWatchdogSec=10\n" in shown(tree, "system.conf")
+    assert "\nStorage=volatile\n" in shown(tree, "journald.conf")
+
+
+def shown(tree: Tree, name: str) -> str:
+    """Return a file of systemd with all that is dropped into it."""
+    return good(tree.run("systemd-analyze", "cat-config", f"systemd/{name}"))

@@ -111,8 +111,8 @@ def _found(seen: Seen) -> str:
     hat = seen.machine.hat
     wears = f"HAT {hat.product}" if hat else "no HAT that tells of itself"
     model = seen.machine.model or "no Raspberry Pi"
-    modem = seen.interface or "none known (--interface)"
-    return f"{model}; {wears}; driver {seen.driver}; modem at {modem}"
+    modem = f"at {seen.interface}" if seen.interface else "not told (--interface)"
+    return f"{model}; {wears}; driver {seen.driver}; modem {modem}"
 
 
 @dataclass(frozen=True, slots=True)
