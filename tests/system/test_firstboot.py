@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -37,11 +38,13 @@ datasource:
 """
 
 
-def flashed(tree: Tree, base: StandIn, wheels: Path, settings: str = MINE) -> Path:
+def flashed(
+    tree: Tree, base: StandIn, wheels: Path, *more: str, settings: str = MINE
+) -> Path:
     """Make an image of the base, and put its FAT partition into a machine."""
     mine = base.path.with_name("mine.toml")
     mine.write_text(settings)
-    out = made(base.path, wheels, "--settings", str(mine))
+    out = made(base.path, wheels, "--settings", str(mine), *more)
     card = tree.path / "boot/firmware"
     card.mkdir(parents=True, exist_ok=True)
     at = base.at.replace(str(base.path), str(out))
@@ -134,6 +137,18 @@ def test_trixie_by_cloud_init_beside_user_data(
     assert left == CMDLINE + "\n"
 
 
+def test_packages_on_the_card_instead_of_wheels(deb: Path, tmp_path: Path) -> None:
+    tree = Tree.unpacked("bookworm", tmp_path / "bookworm")
+    debs = tmp_path / "debs"
+    debs.mkdir()
+    shutil.copy(deb, debs)
+    flashed(tree, StandIn(tmp_path), tmp_path, "--debs", str(debs))
+    done = tree.run("/boot/firmware/pilothat/first-boot")
+    assert done.returncode == 0
+    all_is_done(tree)
+    assert (tree.path / "usr/bin/pilothat").exists()
+
+
 def test_a_card_with_mistakes_is_told_and_the_rest_is_done(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -143,7 +158,7 @@ def test_a_card_with_mistakes_is_told_and_the_rest_is_done(
     wrong = MINE.replace('"garage"', '"two words"').replace(
         "max_a = 50.0", "max_a = -1"
     )
-    flashed(tree, StandIn(tmp_path), wheelhouse, wrong)
+    flashed(tree, StandIn(tmp_path), wheelhouse, settings=wrong)
     done = tree.run("/boot/firmware/pilothat/first-boot")
     assert done.returncode == 0
     log = (tree.path / "boot/firmware/pilothat/first-boot.log").read_text()

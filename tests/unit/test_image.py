@@ -172,6 +172,20 @@ def test_packed_base_and_own_settings(
     assert out.stat().st_size == SIZE * SECTOR
 
 
+def test_packages_instead_of_wheels(
+    base: StandIn, wheelhouse: Path, tmp_path: Path
+) -> None:
+    debs = tmp_path / "debs"
+    debs.mkdir()
+    done = image(base.path, wheelhouse, "--debs", str(debs))
+    assert "scripts/deb makes it" in done.stderr
+    for name in ("pilothat_1_all.deb", "python3-serial_1_all.deb"):
+        (debs / name).write_bytes(b"deb")
+    there = names(made(base.path, wheelhouse, "--debs", str(debs)))
+    assert "pilothat/python3-serial_1_all.deb" in there
+    assert not any("whl" in name for name in there)
+
+
 def test_settings_that_lie_there_stay(base: StandIn, wheelhouse: Path) -> None:
     base.put("pilothat.toml", "[machine]\n")
     assert read(made(base.path, wheelhouse), "pilothat.toml") == "[machine]\n"
