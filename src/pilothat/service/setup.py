@@ -24,6 +24,7 @@ from pathlib import Path
 from pilothat.errors import ConfigError
 from pilothat.frozen import dataclass
 from pilothat.service import config
+from pilothat.service.config import Settings
 from pilothat.service.keys import INSTALLED, KEYS
 from pilothat.service.placing import Placed, digest, read, undo
 from pilothat.service.setupplan import (
@@ -58,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--driver",
         choices=DRIVERS,
-        default="auto",
-        help="auto goes by the HAT's EEPROM, the Pi and pigpio's daemon",
+        help="auto goes by the HAT's EEPROM, the Pi and pigpio's daemon "
+        "(default: board.driver of the settings; for twin auto)",
     )
     parser.add_argument(
         "--interface",
@@ -86,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
     history = load(options.root)
     if options.remove:
         return _remove(options, chosen, history)
-    seen = look(options.root, options.driver, _interface(options))
+    told = _settings(options.root)
+    seen = look(options.root, _driver(options, told), _interface(options, told))
     tell(_found(seen))
     return _set_up(seen, chosen, history, is_dry=options.dry_run)
 
@@ -96,11 +98,21 @@ def _chosen(options: argparse.Namespace) -> Sequence[Change]:
     return [one for one in CHANGES if one.name in only and one.name not in without]
 
 
-def _interface(options: argparse.Namespace) -> str:
+def _settings(root: Path) -> Settings | None:
+    path = root / INSTALLED.lstrip("/")
+    return config.load(path) if path.exists() else None
+
+
+def _driver(options: argparse.Namespace, settings: Settings | None) -> str:
+    """Return the driver: a simulated board needs nothing, a HAT may be there yet."""
+    told = settings.text("board.driver") if settings else "twin"
+    return options.driver or ("auto" if told == "twin" else told)
+
+
+def _interface(options: argparse.Namespace, settings: Settings | None) -> str:
     name = options.interface
     if name is None:
-        path = options.root / INSTALLED.lstrip("/")
-        name = config.load(path).text("station.interface") if path.exists() else ""
+        name = settings.text("station.interface") if settings else ""
     pattern = next(key.pattern for key in KEYS if key.path == "station.interface")
     if name and not re.fullmatch(pattern, name):
         raise ConfigError(f"'{name}' is no name of an interface", where="--interface")

@@ -196,6 +196,23 @@ def test_interface_is_that_of_the_settings(tmp_path: Path) -> None:
     assert 'ENV{INTERFACE}=="eth7"' in rule.read_text()
 
 
+@pytest.mark.parametrize("driver", ["twin", "auto", "pigpio", "kernel", "wallbox"])
+def test_driver_is_that_of_the_settings_where_they_name_one(
+    tmp_path: Path, driver: str
+) -> None:
+    made = pi(tmp_path, PI_4, hat=driver == "twin")
+    settings = f'[station]\ninterface = "plc0"\n[board]\ndriver = "{driver}"\n'
+    made.put("etc/pilothat/pilothat.toml", settings)
+    setup(tmp_path)
+    text = (tmp_path / CONFIG).read_text()
+    assert ("evse-hat" in text) == (driver in ("twin", "pigpio", "kernel"))
+    assert ("kernel_pwm" in text) == (driver == "kernel")
+    modules = tmp_path / "etc/modules-load.d/pilothat.conf"
+    assert modules.exists() == (driver in ("kernel", "wallbox"))
+    setup(tmp_path, "--driver", "none")
+    assert (tmp_path / CONFIG).read_text() == CONFIGS["bookworm"]
+
+
 @pytest.mark.parametrize("name", ['x"y', "a b", "", "a" * 16, "$(x)"])
 def test_a_name_that_no_interface_has_is_refused(tmp_path: Path, name: str) -> None:
     assert setup(tmp_path, "--interface", name) == (0 if not name else 2)
