@@ -34,6 +34,7 @@ TOOLS = {
 }
 BOOT_S = 30.0
 UNIT = "pilothatd.service"
+NOISE = "Attempted to remove disk file system"  # of systemd-nspawn, when it ends
 PLAIN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 KEPT = """\
 [Journal]
@@ -93,7 +94,7 @@ class Tree:
             "systemd-nspawn", "-q", "-D", str(self.path), "--register=no",
             "--keep-unit", "--private-network", "--console=pipe", "--", *command,
         )  # fmt: skip
-        return subprocess.run(
+        done = subprocess.run(
             inside,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -101,6 +102,9 @@ class Tree:
             check=False,
             env=PLAIN,
         )
+        lines = done.stderr.splitlines(keepends=True)
+        done.stderr = "".join(line for line in lines if not line.startswith(NOISE))
+        return done
 
     def install(self, deb: Path) -> None:
         """Install a package file, without a network."""

@@ -24,8 +24,13 @@ READY_S = 1.5
 CPU_S = 0.25
 MAIN_BYTES = 45 << 20
 STARTS = 4
-# What the far end knows of its interfaces is not what the machine knows.
-OWN_SYS = ("unshare", "-m", "sh", "-c", 'mount -t sysfs sysfs /sys && exec "$0" "$@"')
+YARDSTICK = "import asyncio, time; print(time.process_time())"
+YARD_S = 0.06  # of the quiet machine that CPU_S is meant for
+# The car's end knows of its own interfaces and processes, not of those of the machine.
+OWN_VIEW = (
+    "unshare", "-m", "sh", "-c",
+    'mount -t sysfs sysfs /sys && mount -t proc proc /proc && exec "$0" "$@"',
+)  # fmt: skip
 SOMEBODY = ("setpriv", "--reuid=www-data", "--regid=www-data")
 STAT_CPU = slice(13, 15)  # utime, stime; of the kernel's table in proc(5)
 
@@ -35,7 +40,7 @@ def car(lab: Lab, station: Machine, name: str, *options: str) -> Process:
     bench = "/run/pilothat/bench.sock"
     until(Path(f"/proc/{station.leader}/root{bench}").exists, 10, bench)
     return lab.start(
-        "b", name, "nsenter", "-t", str(station.leader), "-m", "-p", *OWN_SYS,
+        "b", name, "nsenter", "-t", str(station.leader), "-m", *OWN_VIEW,
         "pilothat", "ev", "--interface", lab.ev, "--bench", bench, "--json", *options,
     )  # fmt: skip
 
@@ -66,19 +71,23 @@ def test_machine_starts_the_station_by_itself_and_soon(
 def test_start_takes_little_time_and_memory(
     machine: Machine, record_property: Recorder
 ) -> None:
-    """The least of some starts: a busy machine takes longer for the same."""
+    """The least of some starts, against asyncio's import: a busy machine is slower."""
     stat = Path(f"/proc/{machine.leader}/root/run/pilothat/stat")
-    taken = []
+    taken, yards = [], []
     for _ in range(STARTS):
         assert machine.run("systemctl", "restart", "pilothatd").returncode == 0
         cpu = stat.read_text().split()[STAT_CPU]
         taken.append(sum(map(int, cpu)) / os.sysconf("SC_CLK_TCK"))
+        told = machine.run("python3", "-c", YARDSTICK)
+        yards.append(float(told.stdout))
     status = Path(f"/proc/{machine.main}/status").read_text()
     rss = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     main_bytes = int(rss.split()[1]) << 10
+    slower = max(1.0, min(yards) / YARD_S)
     record_property("CPU at READY, s", min(taken))
+    record_property("this machine is slower than a quiet one", slower)
     record_property("main program, MB", main_bytes >> 20)
-    assert min(taken) <= CPU_S
+    assert min(taken) <= CPU_S * slower
     assert main_bytes <= MAIN_BYTES
 
 
@@ -123,9 +132,9 @@ def test_stopping_the_service_stops_the_charge_in_order(
     assert station.run("systemctl", "stop", "pilothatd").returncode == 0
     assert station.shown("Result") == "success"
     assert station.count(" safe: ") == safe + 1
-    assert "EVSE_Shutdown" in stopped.text
     assert station.count("message SessionStopReq") == asked + 1
     stopped.pull()
+    assert "EVSE_Shutdown" in stopped.text
     started = station.started
     station.run("systemctl", "start", "pilothatd")
     comes_back(station, started)
