@@ -142,3 +142,12 @@ def test_new_settings_are_taken_when_no_car_is_here_and_bad_ones_never(
     until(lambda: ", 7.0 A, " in told(lab, "status").text, 15, "at most 7 A")
     assert_well(station)
     assert station.end() == 0
+
+
+def test_board_that_cannot_be_opened_is_one_line_and_the_end(lab: Lab) -> None:
+    path = lab.folder / "station.toml"
+    path.write_text(path.read_text().replace(lab.bench, f"{lab.folder}/none/bench"))
+    station = lab.start("a", "station", *CLI, "run", "--config", str(path))
+    assert station.popen.wait(20) == 1
+    assert "Traceback" not in station.text, station.text
+    assert "no board error=" in station.text

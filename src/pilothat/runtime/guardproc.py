@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from pilothat.errors import BoardError
+from pilothat.errors import BoardError, PilotHatError
 from pilothat.guard import (
     BoardBack,
     BoardLost,
@@ -235,7 +235,11 @@ def main(arguments: list[str]) -> int:
     keeper = Keeper(guard, link, lambda: open_board(driver, values))
     signal.signal(signal.SIGTERM, lambda *_: keeper.stop())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # main stops in order, then us
-    board = open_board(driver, values)
+    try:
+        board = open_board(driver, values)
+    except PilotHatError as error:
+        log.critical("no board error=%s", error)  # one line; main ends with us
+        return 1
     refused = harden()
     log.info("guarding board=%s period_ms=%.0f", driver, PERIOD_S * 1000)
     if refused:
