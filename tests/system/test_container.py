@@ -144,7 +144,7 @@ def test_stopping_the_service_stops_the_charge_in_order(
     ("who", "number", "why"),
     [
         ("main", signal.SIGSTOP, "Watchdog timeout"),
-        ("guard", signal.SIGSTOP, "Watchdog timeout"),
+        ("guard", signal.SIGSTOP, "the guard has not turned"),
         ("main", signal.SIGKILL, "code=killed, status=9/KILL"),
         ("guard", signal.SIGKILL, "code=exited"),
     ],
