@@ -77,6 +77,7 @@ class EvShell:
         self._phase = ""
         self._over = asyncio.Event()
         self._standstill = Standstill(log)
+        self._lost: PilotHatError | None = None  # what ended it
         self._doers = self._table()
 
     async def run(self) -> None:
@@ -96,6 +97,8 @@ class EvShell:
             await self._over.wait()
         finally:
             self._close()
+        if self._lost is not None:
+            raise self._lost
 
     async def _address(self) -> None:
         """Wait for a usable address; the kernel tells nobody without netlink."""
@@ -246,8 +249,9 @@ class EvShell:
         if self._cable is None:
             return
         if not self._cable.connect(self._electrics) and self._electrics is not None:
-            raise PilotHatError(
+            self._lost = PilotHatError(
                 "nobody listens at the bench",
                 where="--bench",
                 remedy="Start the station first: pilothat run, with board.driver twin",
             )
+            self._over.set()

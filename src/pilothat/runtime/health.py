@@ -18,6 +18,7 @@ from pilothat.station.report import report
 from pilothat.station.station import Station
 
 BEAT_S = 1.0  # how often the line is looked at, where no watchdog wants more
+STARTING_S = 0.05  # the same until the guard has spoken
 
 
 class Health:
@@ -38,7 +39,11 @@ class Health:
         self._notifier.stopping()
 
     def _beat(self) -> None:
-        self._timer = self._loop.call_later(self._beat_s, self._beat)
+        has_begun = self._shell.has_heard_guard
+        wait_s = self._beat_s if has_begun else STARTING_S
+        self._timer = self._loop.call_later(wait_s, self._beat)
+        if has_begun:  # its board is open, and the pilot is driven
+            self._notifier.ready()
         if self._shell.is_guard_alive:
             self._notifier.alive()
         self._notifier.status(report(self._shell.station, self._loop.time()).line)
@@ -52,6 +57,10 @@ class BootTimes:
 
     def watch(self, _station: Station, event: Event | None, _now: float) -> None:
         """Take what has just happened."""
+        self.hear(event)
+
+    def hear(self, event: object) -> None:
+        """Take what the guard has told."""
         if self.pilot_s is None and isinstance(event, PilotFact):
             self.pilot_s = uptime_s() if event.duty_pct == STEADY_PCT else None
 

@@ -32,6 +32,8 @@ SUFFIX = ".journal.jsonl"
 PIPE_BYTES = 1 << 20  # what Linux lets anybody have
 MOST_WAITING = 4 * 1024 * 1024  # bytes beyond a full pipe, a minute of events
 ENDS_S = 5.0  # for a disk to take the rest
+# A disk may be so at any start; a station without a journal charges all the same.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 class Writer:
@@ -100,6 +102,11 @@ class JournalFile:
             self._open()
             self._put(header)
         except OSError as error:
+            if error.errno in NO_ROOM:
+                told = "no journal folder=%s error=%s"
+                log.error(told, folder, error.strerror)  # noqa: TRY400
+                self._writer = None
+                return
             raise ConfigError(
                 f"cannot write the journal ({error.strerror})",
                 where=str(folder),
@@ -140,7 +147,9 @@ class JournalFile:
             path = self._folder / f"{self._name()}-{count}{SUFFIX}"
         path.touch(mode=0o600, exist_ok=False)  # it holds network keys and car IDs
         self._writer, self._size = Writer(path.open("wb", buffering=0)), 0
-        for old in sorted(self._folder.glob(f"*{SUFFIX}"))[:-KEEP]:
+        # by their names; but a clock that is behind names the newest like an old one
+        others = sorted(set(self._folder.glob(f"*{SUFFIX}")) - {path})
+        for old in others[: max(len(others) + 1 - KEEP, 0)]:
             old.unlink(missing_ok=True)
 
 

@@ -26,6 +26,7 @@ class Notifier:
         address = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._status = ""
+        self._is_ready = False
         self._socket: socket.socket | None = None
         if address:
             kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
@@ -36,8 +37,10 @@ class Notifier:
         self.alive_s = int(allowed) / _MILLION / 2 if is_watched else None
 
     def ready(self) -> None:
-        """Say that the start is over."""
-        self._send("READY=1")
+        """Say that the start is over, once."""
+        if not self._is_ready:
+            self._is_ready = True
+            self._send("READY=1")
 
     def status(self, line: str) -> None:
         """Say how it is, if that is news."""

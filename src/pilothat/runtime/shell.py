@@ -102,6 +102,7 @@ class Shell:
         self._exit_code = 0
         self._standstill = Standstill(log)
         self._guard_heard_at = self._loop.time()
+        self.has_heard_guard = False
         self._doers = self._table()
         protocols = ("app", *station.talk.protocols)
         self._warming = chain.from_iterable(codec(p).preparing() for p in protocols)
@@ -252,7 +253,7 @@ class Shell:
     def _hear_guard(self) -> None:
         try:
             for fact in self._ports.guard.take():
-                self._guard_heard_at = self._loop.time()
+                self._guard_heard_at, self.has_heard_guard = self._loop.time(), True
                 if isinstance(fact, PilotFact | GuardFact):
                     self.feed(fact)
         except LinkLostError:

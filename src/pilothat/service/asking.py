@@ -35,6 +35,15 @@ def ask(path: Path, do: str, **more: object) -> Mapping[str, Any]:
     return answer
 
 
+def answers(path: Path) -> bool:
+    """Tell whether a station runs there, ready or not."""
+    try:
+        _exchange(path, b'{"do": "status"}\n')
+    except PilotHatError:
+        return False
+    return True
+
+
 def order(path: Path, do: str, **more: object) -> int:
     """Let something be done; say how the station is then. Return the exit code."""
     sys.stdout.write(f"{ask(path, do, **more)['line']}\n")

@@ -22,7 +22,7 @@ from pilothat.runtime import netwatch
 from pilothat.runtime.boards import open_board
 from pilothat.runtime.wallclock import WallClock
 from pilothat.service import config
-from pilothat.service.asking import ask
+from pilothat.service.asking import answers
 from pilothat.service.config import Settings
 from pilothat.service.findings import Finding, bad, doubtful, failed, good, told
 from pilothat.service.keys import INSTALLED
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 def findings(settings: Settings, where: str) -> Iterator[Finding]:
     """Look at one thing after the other."""
     yield good("settings", where)
-    is_running = _is_running(settings)
+    is_running = answers(Path(settings.text("station.control")))
     yield good("service", "a station runs here" if is_running else "no station runs")
     yield from _interface(settings.text("station.interface"))
     if not is_running:
@@ -72,13 +72,6 @@ def findings(settings: Settings, where: str) -> Iterator[Finding]:
     yield from _folders(settings)
     yield _certificates(settings)
     yield _clock()
-
-
-def _is_running(settings: Settings) -> bool:
-    with contextlib.suppress(PilotHatError):
-        ask(Path(settings.text("station.control")), "status")
-        return True
-    return False
 
 
 def _interface(name: str) -> Iterator[Finding]:

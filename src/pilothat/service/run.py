@@ -22,23 +22,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pilothat.errors import BoardError, ConfigError, PilotHatError
+from pilothat.errors import ConfigError, PilotHatError
 from pilothat.frozen import dataclass
-from pilothat.guard import Lease, Want
 from pilothat.journal import Recorder, header_of
-from pilothat.pilot.duty import STEADY_PCT
 from pilothat.power.nopower import SIMULATED
 from pilothat.runtime import netwatch
 from pilothat.runtime.boards import open_supply
 from pilothat.runtime.control import ControlServer
-from pilothat.runtime.guardlink import GuardLink, LinkLostError, pair
+from pilothat.runtime.guardlink import GuardLink, pair
 from pilothat.runtime.health import BootTimes, Health
-from pilothat.runtime.journalfile import JournalFile
+from pilothat.runtime.journalfile import NO_ROOM, JournalFile
 from pilothat.runtime.latches import Latches
 from pilothat.runtime.notify import Notifier
 from pilothat.runtime.panellink import PanelLink, shown_of
@@ -47,6 +44,7 @@ from pilothat.runtime.records import Records
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.shell import RESTART, Ports, Shell, Watcher
 from pilothat.runtime.v2gport import TlsOffer
+from pilothat.runtime.waiting import Waiting
 from pilothat.runtime.wallclock import WallClock
 from pilothat.service import config
 from pilothat.service.config import Settings
@@ -65,8 +63,6 @@ from pilothat.station.station import Station
 log = logging.getLogger("pilothat")
 
 GUARD_ENDS_S = 2.0
-LOOK_S = 0.5  # between two looks for the interface; the lease of a calm guard is longer
-STEADY = Want(STEADY_PCT, is_contactor_closed=False, is_supply_enabled=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +130,14 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
         name = settings.text("station.interface")
         stack.enter_context(_only_one(name))
         guard = stack.enter_context(_guard(settings))
-        notifier.ready()
-        if options.wait and not await _appears(name, guard, notifier):
+        waiting = Waiting(name, guard, notifier, boot)
+        if options.wait and not await waiting.run(_control_of(settings)):
             return 0
         shell = _shell(stack, wanted, guard, boot)
+        waiting.pass_on(shell)
         _recall(shell, settings)
         _hear_signals(shell, options.config)
-        path = Path(settings.text("station.control"))
-        control = ControlServer(path, Deeds(shell).table)
+        control = ControlServer(_control_of(settings), Deeds(shell).table)
         stack.enter_context(contextlib.closing(control))
         await control.open()
         stack.enter_context(contextlib.closing(Health(shell, notifier)))
@@ -182,33 +178,8 @@ async def _announce(shell: Shell, interface: str, boot: BootTimes) -> None:
     log.info("ready interface=%s %s", interface, boot.text)
 
 
-async def _appears(name: str, guard: GuardLink, notifier: Notifier) -> bool:
-    """Wait until there is an interface, with a steady pilot; False if told to stop.
-
-    A modem on USB or SPI may come late, or be plugged in tomorrow.
-    """
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    why = ""
-    while not told.is_set():
-        try:
-            netwatch.find(name)
-        except PilotHatError as error:
-            if not why:
-                log.warning("waiting error=%s", error)
-            why = str(error)
-        else:
-            return True
-        notifier.status(f"waiting for the interface {name}")
-        notifier.alive()
-        try:
-            guard.send(Lease(STEADY))
-            deque(guard.take(), maxlen=0)
-        except LinkLostError as error:
-            raise BoardError("the guard has ended", where="board") from error
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), LOOK_S)
-    return False
+def _control_of(settings: Settings) -> Path:
+    return Path(settings.text("station.control"))
 
 
 @contextlib.contextmanager
@@ -219,8 +190,9 @@ def _watchers(settings: Settings) -> Iterator[Sequence[Watcher]]:
         panel = stack.enter_context(_panel(settings))
         if panel is not None:
             found.append(lambda station, _event, _now: panel.show(shown_of(station)))
-        if folder := settings.text("station.records"):
-            records = Records(_folder(folder, "station.records"), WallClock().read)
+        folder = settings.text("station.records")
+        if folder and _is_folder(folder, "station.records"):
+            records = Records(Path(folder), WallClock().read)
             stack.callback(lambda: records.close(time.monotonic()))
             found += records.watch, Latches(Path(folder)).watch
         yield found
@@ -233,17 +205,20 @@ def _recall(shell: Shell, settings: Settings) -> None:
             shell.feed(FaultKept(fault))
 
 
-def _folder(path: str, key: str) -> Path:
-    """Return a folder that is there. Raises ConfigError."""
+def _is_folder(path: str, key: str) -> bool:
+    """Make a folder; False where the disk has no room for it. Raises ConfigError."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in NO_ROOM:
+            log.error("nothing is kept in %s error=%s", path, error.strerror)  # noqa: TRY400
+            return False
         raise ConfigError(
             f"{path}: cannot be made ({error.strerror})",
             where=key,
             remedy="Give a folder that may be written",
         ) from error
-    return Path(path)
+    return True
 
 
 @contextlib.contextmanager

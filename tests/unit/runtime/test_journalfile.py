@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -154,3 +155,32 @@ def test_folder_that_cannot_be_is_told_before_anything_starts(tmp_path: Path) ->
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot write the journal"):
         JournalFile(tmp_path / "file" / "folder", "head")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_station_charges_without_a_journal_where_the_disk_has_no_room(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    code: int,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "touch", full)
+    with caplog.at_level(logging.ERROR):
+        journal = JournalFile(tmp_path, "head")
+    journal.write(Entry(1.0, None, ()))
+    journal.close()
+    assert "no journal" in caplog.text
+
+
+def test_newest_file_stays_though_the_clock_is_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journalfile, "KEEP", 3)
+    for day in range(1, 6):
+        (tmp_path / f"2026010{day}-000000{SUFFIX}").touch()
+    JournalFile(tmp_path, "head", lambda: "19700101-000000").close()
+    kept = sorted(path.name[:8] for path in tmp_path.iterdir())
+    assert kept == ["19700101", "20260104", "20260105"]
