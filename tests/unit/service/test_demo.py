@@ -243,6 +243,7 @@ def test_reader_that_goes_away_is_no_traceback(car: Path) -> None:
 
 
 def test_ctrl_c_ends_with_a_summary_and_exit_code_1(car: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
     command = [sys.executable, "-m", "pilothat.service.cli", "demo"]
     command += ["--car", str(car), "--speed", "1"]
     with subprocess.Popen(
