@@ -19,7 +19,7 @@ from pilothat.v2g.messages import codec
 pytestmark = pytest.mark.net
 
 HELLO = tp.pack(tp.PayloadType.EXI, codec("app").encode(offer()))
-MANY = 400  # requests of a car that charges a few seconds
+MANY = 250  # requests of a car in the loop for some seconds; of others, some 40
 OPEN_S = 5.0  # a handshake takes no longer, done or not
 
 
@@ -143,7 +143,7 @@ def test_car_that_asks_200_times_a_second_gets_every_answer(lab: Lab) -> None:
     path.write_text('name = "eager"\n[pace]\nloop_s = 0.004\ngrid_s = "none"\n')
     lab.segment()
     post = lab.station()
-    requests, responses = charged(lab.car("--car", str(path), *NEARLY_FULL))
+    requests, responses = charged(lab.car("--car", str(path), "--soc", "79.9"))
     assert responses == requests > MANY
     asked = [
         entry
