@@ -97,8 +97,8 @@ class EvShell:
             await self._over.wait()
         finally:
             self._close()
-        if self._lost is not None:
-            raise self._lost
+        if self._lost is not None and self.car.outcome is None:
+            raise self._lost  # else it is over, and the station has gone after that
 
     async def _address(self) -> None:
         """Wait for a usable address; the kernel tells nobody without netlink."""
