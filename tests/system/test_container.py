@@ -20,8 +20,9 @@ pytestmark = pytest.mark.system
 Recorder = Callable[[str, object], None]
 
 NEARLY_FULL = ("--soc", "79.95")
-READY_S = 1.5
-CPU_S = 0.30  # 0.25 of imports, and what comes before the guard has spoken
+# What no machine should need; the figures are printed, and belong to the bench.
+READY_S = 10.0
+CPU_S = 1.0
 MAIN_BYTES = 45 << 20
 STARTS = 4
 YARDSTICK = "import asyncio, time; print(time.process_time())"
