@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Set
 from typing import Generic, TypeVar
@@ -53,7 +54,7 @@ class Caller:
 C = TypeVar("C", bound=Caller)
 
 
-class Door(Generic[C]):
+class Door(ABC, Generic[C]):
     """A listening socket and its callers, on the selector of the twin.
 
     where:     as errors name it
@@ -77,17 +78,17 @@ class Door(Generic[C]):
 
     # --- what each kind of door does in its way
 
+    @abstractmethod
     def hear(self, caller: C, faults: Faults) -> None:
         """Take what a caller has sent. Raises OSError when it has gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send(self, caller: C, now: float) -> None:
         """Send what is due. Raises OSError when the caller has gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lost(self, caller: C) -> None:
         """Tidy up behind a caller that has gone."""
-        raise NotImplementedError
 
     # --- what all do
 
