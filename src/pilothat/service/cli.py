@@ -18,8 +18,8 @@ from pilothat.errors import ConfigError, PilotHatError
 OK, FAILED, USAGE = 0, 1, 2
 
 DESCRIPTION = """\
-A charging-station controller for the Raspberry Pi: control pilot, SLAC and DIN SPEC
-70121, from the edge on the pilot to the charge and back to a safe idle.
+A charging-station controller for the Raspberry Pi: control pilot, SLAC, DIN SPEC 70121
+and ISO 15118-2, from the edge on the pilot to the charge and back to a safe idle.
 
 WARNING: a DC charger switches hundreds of volts. Read docs/safety.md before you
 connect anything but the twin."""
