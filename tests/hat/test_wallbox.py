@@ -13,8 +13,8 @@ import pytest
 from serial.tools.list_ports_common import ListPortInfo
 from tests.hat.twin import PATIENT_S, RunningWallbox, running_wallbox, until
 
-from pilothat.board import serialport
-from pilothat.board.serialport import find, open_port
+from pilothat.board import serialport, wallboxtext
+from pilothat.board.serialport import SerialPort, find, open_port
 from pilothat.board.wallbox import OLDEST_S, Age, Wallbox, open_board
 from pilothat.board.wallboxwire import BAUD
 from pilothat.errors import BoardError, ConfigError
@@ -380,6 +380,38 @@ def test_relay_that_the_published_sketch_has_closed_is_told(
         until(lambda: level(board) is PilotLevel.B, "state B")
         cable.connect(CarElectrics(CarPilot.C))
         until(lambda: follows(board, closed=True), "charging by itself")
+
+
+def test_arduino_that_opening_does_not_reset_is_known_by_its_levels(
+    published: RunningWallbox,
+) -> None:
+    text_board(published).close()  # its state was told to this one
+    with contextlib.closing(text_board(published)) as board:
+        assert not board.contactor_is_closed()
+
+
+class Prints(SerialPort):
+    """A port at which an Arduino, for long in one state, tells the same levels."""
+
+    def __init__(self, high_mv: int) -> None:
+        self.name = "a port"
+        self._line = b"Pilot Voltages high=%d  low=-12000\r\n" % high_mv
+
+    def read(self) -> bytes:
+        return self._line
+
+    def wait(self, limit_s: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("high_mv", "may_be_closed"), [(6000, True), (9000, False)])
+def test_relay_is_told_as_closed_unless_the_levels_speak_against_it(
+    high_mv: int, *, may_be_closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wallboxtext, "START_S", 0.05)
+    board = wallboxtext.TextWallbox(Prints(high_mv))
+    assert board.contactor_is_closed() is may_be_closed
 
 
 def test_published_sketch_that_says_nothing_more_is_lost(

@@ -25,12 +25,16 @@ log = logging.getLogger("pilothat.board")
 BAUD = 115_200
 OLDEST_S = 1.6  # it tells its levels every 32 turns of 20 ms, at best
 START_S = 5.0
-CHARGING = "READY/CHARGING"
+STANDBY, CHARGING = "STANDBY", "READY/CHARGING"
 _LEVELS = re.compile(rb"Pilot Voltages high=(-?\d{1,5})  low=(-?\d{1,5})")
 _ENTERING = re.compile(
     rb"Entering State (STANDBY|VEHICLE DETECTED|READY/CHARGING|ERROR)"
 )
 _FLAT_V = 1.0  # levels that are closer are one: no PWM
+# An Arduino that is not reset by opening its port has said its state before. At a level
+# above C the sketch opens its relay within 0.25 s, so two reports of one tell.
+_ABOVE_C_V = 7.5
+_CALM_REPORTS = 2
 
 
 class TextWallbox:
@@ -42,6 +46,7 @@ class TextWallbox:
         self._sample: PilotSample | None = None
         self._heard_at = 0.0
         self._state = ""  # unknown: its relay may be closed
+        self._calm_reports = 0  # in a row
         self._is_closed = False
         log.warning("wallbox dialect=text: no command is possible, so no power is")
         try:
@@ -94,26 +99,33 @@ class TextWallbox:
     # --- lines
 
     def _start(self) -> None:
-        """Wait for levels; opening the port has reset the Arduino."""
+        """Wait for levels, and for a state; opening the port may reset the Arduino."""
         end = time.monotonic() + START_S
-        while self._sample is None:
+        while self._sample is None or not self._state:
             left_s = end - time.monotonic()
             if left_s <= 0:
-                raise self._lost(f"no levels within {START_S:.0f} s")
+                break
             self._port.wait(left_s)
             self._hear()
+        if self._sample is None:
+            raise self._lost(f"no levels within {START_S:.0f} s")
 
     def _hear(self) -> None:
         now = time.monotonic()
         for line in self._lines.take(self._port.read()):
             if found := _LEVELS.fullmatch(line):
-                high_v, low_v = (int(text) / 1000 for text in found.groups())
-                is_flat = high_v - low_v < _FLAT_V
-                self._sample = PilotSample(high_v, None if is_flat else low_v)
+                self._take_levels(*(int(text) / 1000 for text in found.groups()))
                 self._heard_at = now
             elif found := _ENTERING.fullmatch(line):
                 self._state = found[1].decode()
                 log.info("wallbox state=%s", self._state)
+
+    def _take_levels(self, high_v: float, low_v: float) -> None:
+        is_flat = high_v - low_v < _FLAT_V
+        self._sample = PilotSample(high_v, None if is_flat else low_v)
+        self._calm_reports = self._calm_reports + 1 if high_v > _ABOVE_C_V else 0
+        if not self._state and self._calm_reports >= _CALM_REPORTS:
+            self._state = STANDBY
 
     def _lost(self, what: str) -> BoardError:
         return BoardError(
