@@ -509,11 +509,20 @@ def test_x_din_28_power_is_given_only_when_precharge_has_arrived(
     talk.plant(PRECHARGED)
     talk.say(car.precharge(target_v))
     talk.plant(replace(PRECHARGED, outlet_v=outlet_v))
-    actions = talk.say(car.power(on=True))
+    actions = [*talk.say(car.power(on=True)), *talk.later(1.5)]
     response = answer(actions)
     wanted = Code.OK if is_ready else Code.FAILED_PowerDeliveryNotApplied
     assert response.response_code is wanted
     assert len(overs(actions)) == (not is_ready)
+
+
+def test_car_that_measures_before_us_has_its_answer_with_our_next_value() -> None:
+    talk = talk_after("CableCheck")
+    talk.plant(replace(PRECHARGED, outlet_v=352.3))
+    talk.say(car.precharge(392.4))
+    assert not talk.say(car.power(on=True))
+    actions = talk.plant(replace(PRECHARGED, outlet_v=392.4))
+    assert answer(actions).response_code is Code.OK
 
 
 @pytest.mark.parametrize(

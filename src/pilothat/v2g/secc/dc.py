@@ -110,16 +110,22 @@ def cable_check(ask: AnyAsk) -> Verdict:
     return Verdict.DONE if is_done else Verdict.ONGOING
 
 
-def may_start(ask: AnyAsk) -> bool:
-    """Tell whether the outlet has the voltage that the car asked for."""
-    target_v = ask.context.target_v
-    return (
-        ask.plant.fault is None
+def start(ask: AnyAsk) -> Verdict:
+    """Judge the start of the loop: the outlet has the voltage the car asked for.
+
+    A car that looks at its own inlet is ahead of us: our supply says ten times a second
+    what it measures, and precharge changes that by up to 50 V meanwhile.
+    """
+    plant, target_v = ask.plant, ask.context.target_v
+    is_coming = (
+        plant.fault is None
         and target_v >= SAFE_V  # a car that asks for nothing has not precharged
-        and ask.plant.pilot.wants_energy
-        and ask.plant.phase is PathPhase.PRECHARGE
-        and is_precharged(ask.plant.outlet_v, target_v)
+        and plant.pilot.wants_energy
+        and plant.phase is PathPhase.PRECHARGE
     )
+    if is_coming and is_precharged(plant.outlet_v, target_v):
+        return Verdict.DONE
+    return Verdict.LATER if is_coming and not ask.is_last_call else Verdict.REFUSED
 
 
 def is_delivering(plant: PlantState) -> bool:

@@ -154,9 +154,12 @@ class Din:
             return _power_off(ask)
         if (code := self._profile_fault(request, ask.plant)) is not None:
             return _failed(ask, code)
-        if not dc.may_start(ask):
-            return _failed(ask, ResponseCode.FAILED_PowerDeliveryNotApplied)
-        return _power_response(ask, _Code.EVSE_Ready, ())
+        match dc.start(ask):
+            case dc.Verdict.DONE:
+                return _power_response(ask, _Code.EVSE_Ready, ())
+            case dc.Verdict.LATER:
+                return Later()
+        return _failed(ask, ResponseCode.FAILED_PowerDeliveryNotApplied)
 
     def _profile_fault(
         self, request: din.PowerDeliveryReq, plant: PlantState

@@ -157,12 +157,17 @@ class Power:
                 return _power_response(ask, _Code.EVSE_Ready, ())  # stays closed
         return self.failed(ask, ResponseCode.FAILED)  # V2G2-812
 
-    def _power_on(self, ask: Iso2Ask, request: iso2.PowerDeliveryReq) -> Iso2Answer:
+    def _power_on(
+        self, ask: Iso2Ask, request: iso2.PowerDeliveryReq
+    ) -> Iso2Answer | Later:
         if (code := self._profile_fault(ask, request)) is not None:
             return self.failed(ask, code)
-        if not dc.may_start(ask):
-            return self.failed(ask, ResponseCode.FAILED_PowerDeliveryNotApplied)
-        return _power_response(ask, _Code.EVSE_Ready, ())
+        match dc.start(ask):
+            case dc.Verdict.DONE:
+                return _power_response(ask, _Code.EVSE_Ready, ())
+            case dc.Verdict.LATER:
+                return Later()
+        return self.failed(ask, ResponseCode.FAILED_PowerDeliveryNotApplied)
 
     def _ac_on(
         self, ask: Iso2Ask, request: iso2.PowerDeliveryReq
