@@ -25,6 +25,9 @@ from pilothat.frozen import dataclass
 
 Text = Callable[[Any], str]
 FORM = 1  # of the lines; another one needs another reader
+GAP = (
+    f'{{"journal":{FORM},"gap":true}}'  # a file's first line: what came before is lost
+)
 
 
 class JournalError(PilotHatError):
@@ -195,8 +198,9 @@ class Reading:
         """
         try:
             found = json.loads(line)
-            form = found.get("journal")
-            settings = self._value(found["settings"]) if form == FORM else None
+            form, is_gap = found.get("journal"), "gap" in found
+            is_head = form == FORM and not is_gap
+            settings = self._value(found["settings"]) if is_head else None
         except _UNREADABLE as error:
             raise _bad_header(str(error)) from error
         if form not in (None, FORM):

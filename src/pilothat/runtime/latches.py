@@ -58,6 +58,16 @@ class Latches:
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._path)
+            _sync(self._path.parent)
         except OSError as error:
             told = "latched faults are not kept path=%s error=%s"
             log.error(told, self._path, error.strerror)  # noqa: TRY400
+
+
+def _sync(folder: Path) -> None:
+    """Have the new name on the disk, too: power may be lost right after it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -4,19 +4,22 @@ A record is made when a car has left, or when the service stops with one plugged
 when it came, how long and why it ended, the energy, and a curve of at most ``POINTS``
 points. Whose car it was is not in it. A line is handed to the disk in a thread of its
 own, so that the loop does not wait for a card; a disk that is full costs the record,
-never a charge.
+never a charge: what it was stands in the log then.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from pilothat.errors import PilotHatError
 from pilothat.plant import PlantFact
 from pilothat.station.events import Event, PlantReport
 from pilothat.station.phases import WITH_CAR, Phase
@@ -28,6 +31,17 @@ from pilothat.v2g.plant import TimeOfDay
 log = logging.getLogger("pilothat")
 
 FILE = "sessions.jsonl"
+NEEDED = frozenset(
+    {
+        "began",
+        "is_clock_trusted",
+        "lasted_s",
+        "energy_wh",
+        "reason",
+        "messages",
+        "curve",
+    }
+)
 POINTS = 600  # of a curve; when there are more, every second one goes
 FIRST_STEP_S = 1.0
 MAX_BYTES = 32 * 1024 * 1024
@@ -58,11 +72,20 @@ class Records:
     """Watch a station; write a record of each visit.
 
     clock: the time of day, however wrong it is; a record says whether it was trusted
+    journal: the name of the file that is written now; with a time by the clock that no
+             one sets it leads to the journal of a charge, whatever the time of day was
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], TimeOfDay]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Callable[[], TimeOfDay],
+        journal: Callable[[], str] = str,
+    ) -> None:
         self._path = folder / FILE
         self._clock = clock
+        self._journal = journal
+        self._file = ""
         self._visit: Transaction | None = None
         self._curve = Curve()
         self._writing: list[threading.Thread] = []
@@ -74,6 +97,7 @@ class Records:
             if self._visit is not visit:
                 self._end(now)
                 self._visit, self._curve = visit, Curve()
+                self._file = self._journal()
             if isinstance(event, PlantReport) and station.guard.is_contactor_closed:
                 soc = visit.learned.get(BY_CAR)
                 soc_pct = None if soc is None else int(soc)
@@ -107,6 +131,8 @@ class Records:
             "energy_wh": round(visit.energy_wh, 1),
             "reason": visit.reason,
             "messages": sum(visit.messages.values()),
+            "at": round(visit.started_at, 1),
+            "journal": self._file,
             "curve": self._curve.points,
         }
 
@@ -117,23 +143,56 @@ def append(path: Path, record: dict[str, Any]) -> None:
     try:
         if path.exists() and path.stat().st_size > MAX_BYTES:
             path.replace(path.with_suffix(".old"))
-        with path.open("a", encoding="ascii") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        with os.fdopen(handle, "r+b", buffering=0) as file:
+            _put(file, line.encode("ascii"))
     except OSError as error:
-        log.error("a charge is not recorded path=%s error=%s", path, error.strerror)  # noqa: TRY400
+        told = {key: value for key, value in record.items() if key != "curve"}
+        why = error.strerror
+        log.error("a charge is not recorded path=%s error=%s %s", path, why, told)  # noqa: TRY400
+
+
+def _put(file: FileIO, line: bytes) -> None:
+    """Add a line whole or not at all, on a line of its own. Raises OSError."""
+    size = file.seek(0, os.SEEK_END)
+    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+        line = b"\n" + line  # behind one that a power loss has cut
+    try:
+        is_whole = file.write(line) == len(line)
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
+    if not is_whole:
+        file.truncate(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def read(folder: Path) -> Sequence[dict[str, Any]]:
-    """Return all records, oldest first; a line that was cut by a power loss is none."""
+    """Return all records, oldest first; a line that was cut by a power loss is none.
+
+    Raises PilotHatError for a file that may not be read.
+    """
     found: list[dict[str, Any]] = []
     for path in (folder / FILE).with_suffix(".old"), folder / FILE:
-        if not path.exists():
+        try:
+            text = path.read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
             continue
-        for line in path.read_text(encoding="ascii", errors="replace").splitlines():
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
+        except OSError as error:
+            raise PilotHatError(
+                f"cannot be read ({error.strerror})",
+                where=str(path),
+                remedy="sudo, or join the group that owns it",
+            ) from error
+        found += filter(None, map(_read_one, text.split("\n")))
     return found
+
+
+def _read_one(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    is_record = isinstance(found, dict) and found.keys() >= NEEDED
+    return found if is_record else None

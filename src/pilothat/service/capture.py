@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from pilothat.errors import PilotHatError
-from pilothat.runtime.journalfile import SUFFIX
+from pilothat.runtime.journalfile import in_order
 from pilothat.runtime.plcport import open_packet_socket
 from pilothat.service import layers
 from pilothat.traffic import pcapng
@@ -139,7 +139,7 @@ class PilotEvents:
                 yield from self._told(json.loads(line))
 
     def _follow(self, *, from_end: bool) -> None:
-        newest = max(self._folder.glob(f"*{SUFFIX}"), default=None)
+        newest = next(reversed(in_order(self._folder)), None)
         if newest is None or newest == self._path:
             return
         if self._file is not None:

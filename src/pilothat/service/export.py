@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import platform
 import sys
@@ -28,7 +29,7 @@ from pilothat.board import detect
 from pilothat.errors import ConfigError, PilotHatError
 from pilothat.frozen import dataclass
 from pilothat.runtime import records
-from pilothat.runtime.journalfile import SUFFIX
+from pilothat.runtime.journalfile import in_order
 from pilothat.service import config
 from pilothat.service.config import Settings
 from pilothat.service.forms import FORMS, Style
@@ -55,7 +56,7 @@ PRIVATE_KEYS = ("station.evse_id", "station.evse_id_iso", "station.meter_id")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of a journal. at_s: since 1970, as far as the file's date tells."""
+    """A line of a journal. at_s: since 1970, by the clock of the record."""
 
     at_s: float
     line: str
@@ -104,28 +105,38 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _entries(folder: Path, record: Mapping[str, Any]) -> Iterator[Entry]:
-    """Yield the lines of the time of a charge, and some around it."""
-    since_s = record["began"] - AROUND_S
-    until_s = record["began"] + record["lasted_s"] + AROUND_S
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        written_s = path.stat().st_mtime
-        if written_s < since_s:
-            continue
-        found = list(_lines(path))
-        ahead_s = written_s - found[-1][1].get("at", 0.0) if found else 0.0
-        for line, entry in found:
-            at_s = entry.get("at", 0.0) + ahead_s
-            if "at" in entry and since_s <= at_s <= until_s:
-                yield Entry(at_s, line, entry)
+    """Yield the lines of the time of a charge, and some around it.
+
+    They begin in the file that the record names; the time of day may have been set
+    since, so it is the monotonic one that tells which they are.
+    """
+    at, first = record.get("at", 0.0), record.get("journal", "")
+    since, until = at - AROUND_S, at + record["lasted_s"] + AROUND_S
+    ahead_s = max(record["began"], AROUND_S) - at  # no packet is older than 1970
+    for line, entry in _run(folder, first):
+        if "at" in entry and since <= entry["at"] <= until:
+            yield Entry(entry["at"] + ahead_s, line, entry)
+
+
+def _run(folder: Path, first: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the lines of a file and of those that go on with it."""
+    paths = itertools.dropwhile(lambda path: path.name != first, in_order(folder))
+    for path in paths:
+        for line, entry in _lines(path):
+            if "settings" in entry and path.name != first:
+                return  # the station has been started anew
+            yield line, entry
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the lines that can be read: the last may have been cut."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            yield line, json.loads(line)
-        except ValueError:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(entry, dict):
+            yield line, entry
 
 
 def _parts(

@@ -10,7 +10,7 @@ from typing import get_args
 from pilothat.errors import ConfigError
 from pilothat.frozen import dataclass
 from pilothat.guard import Want
-from pilothat.journal import Entry, JournalError, Played, Reading, line_of
+from pilothat.journal import GAP, Entry, JournalError, Played, Reading, line_of
 from pilothat.plant import AcRatings, PlantFact, Ratings, Setpoint
 from pilothat.plc.link import LinkSettings
 from pilothat.plc.modem import ModemSettings
@@ -116,6 +116,11 @@ def _entries(
 ) -> Iterator[tuple[int, Entry, str]]:
     """Return what stands below the header; a last line that was cut off is dropped."""
     for number, line in enumerate(lines[1:], 2):
+        if line == GAP:
+            raise JournalError(
+                "a gap: the disk had no room; what is behind cannot be replayed",
+                where=f"line {number}",
+            )
         is_cut = number == len(lines) and not line.endswith("}")
         if line and not is_cut:
             yield number, reading.entry(line, number), line

@@ -168,7 +168,7 @@ def _shell(
     entropy = Recorder(os.urandom)
     needs_clock = bool(wanted.contracts or made.iso2.tariff)
     clock = WallClock().read if needs_clock else None
-    watchers = (boot.watch, *stack.enter_context(_watchers(settings)))
+    watchers = (boot.watch, *stack.enter_context(_watchers(settings, journal)))
     ports = Ports(guard, supply, plc, sdp, interface, wanted.tls, clock, watchers)
     return Shell(Station(made, entropy), entropy, ports, journal)
 
@@ -183,7 +183,9 @@ def _control_of(settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def _watchers(settings: Settings) -> Iterator[Sequence[Watcher]]:
+def _watchers(
+    settings: Settings, journal: JournalFile | None
+) -> Iterator[Sequence[Watcher]]:
     """Return who else wants to know what happens."""
     with contextlib.ExitStack() as stack:
         found: list[Watcher] = []
@@ -192,7 +194,8 @@ def _watchers(settings: Settings) -> Iterator[Sequence[Watcher]]:
             found.append(lambda station, _event, _now: panel.show(shown_of(station)))
         folder = settings.text("station.records")
         if folder and _is_folder(folder, "station.records"):
-            records = Records(Path(folder), WallClock().read)
+            file = (lambda: journal.file) if journal else str
+            records = Records(Path(folder), WallClock().read, file)
             stack.callback(lambda: records.close(time.monotonic()))
             found += records.watch, Latches(Path(folder)).watch
         yield found

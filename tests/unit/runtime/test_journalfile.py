@@ -17,9 +17,9 @@ import pytest
 from tests.hat.twin import until
 
 from pilothat.errors import ConfigError
-from pilothat.journal import Entry
+from pilothat.journal import GAP, Entry
 from pilothat.runtime import journalfile
-from pilothat.runtime.journalfile import SUFFIX, JournalFile
+from pilothat.runtime.journalfile import SUFFIX, JournalFile, in_order
 from pilothat.station.events import FrameIn
 
 LONG = FrameIn(bytes(20_000))
@@ -143,6 +143,72 @@ def test_full_disk_stops_the_journal_and_is_told(
     journal.close()
 
 
+def test_journal_goes_on_in_a_new_file_when_there_is_room_again(
+    tmp_path: Path,
+    names: Iterator[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(journalfile, "AGAIN_S", 0.0)
+    journal = opened(tmp_path, names)
+    process = process_of(journal)
+    process.terminate()
+    process.wait(10)
+    room: list[bool] = []
+    monkeypatch.setattr(journalfile, "_has_room", lambda _: bool(room))
+    with caplog.at_level(logging.WARNING):
+        for number in range(3):
+            journal.write(Entry(float(number), None, ()))
+        room.append(True)
+        writer = journal._left
+        assert writer is not None
+        until(lambda: writer.is_over, "the old file is left")
+        journal.write(Entry(7.0, None, ()))
+    journal.close()
+    assert caplog.text.count("the journal has stopped") == 1
+    assert os.strerror(errno.ENOSPC) in caplog.text
+    assert caplog.text.count("the journal goes on") == 1
+    [_, newest] = in_order(tmp_path)
+    assert newest.read_text().startswith(f'{GAP}\n{{"at":7.0')
+
+
+def test_no_file_is_begun_while_the_disk_has_yet_to_take_the_last(
+    tmp_path: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that does not keep up would stall the loop when asked for more."""
+    monkeypatch.setattr(journalfile, "AGAIN_S", 0.0)
+    journal = opened(tmp_path, names)
+    process = process_of(journal)
+    process.send_signal(signal.SIGSTOP)
+    for number in range(300):
+        journal.write(Entry(float(number), LONG, ()))
+    assert len(in_order(tmp_path)) == 1
+    process.send_signal(signal.SIGCONT)
+    until(lambda: process.poll() is not None, "the disk has taken it")
+
+
+def test_disk_keeps_what_was_written_within_a_second(
+    tmp_path: Path, names: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not on the disk when its turn comes is there with the next."""
+    monkeypatch.setattr(journalfile, "SYNC_S", 0.05)
+    kept: list[bytes] = []
+
+    def keep(handle: int) -> None:
+        kept.append(Path(f"/proc/self/fd/{handle}").read_bytes())
+
+    monkeypatch.setattr(os, "fdatasync", keep)
+    journal = opened(tmp_path, names)
+    journal.write(Entry(7.0, None, ()))
+    until(lambda: bool(kept) and b'"at":7.0' in kept[-1], "kept")
+    times = len(kept)
+    time.sleep(0.2)
+    assert len(kept) == times, "a disk is left alone when nothing is new"
+    journal.write(Entry(8.0, None, ()))
+    journal.close()
+    assert b'"at":8.0' in kept[-1]
+
+
 def test_signal_to_all_of_a_terminal_leaves_the_writer_alone(
     tmp_path: Path, names: Iterator[str]
 ) -> None:
@@ -168,6 +234,7 @@ def test_station_charges_without_a_journal_where_the_disk_has_no_room(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(Path, "touch", full)
+    monkeypatch.setattr(journalfile, "AGAIN_S", 0.0)
     with caplog.at_level(logging.ERROR):
         journal = JournalFile(tmp_path, "head")
     journal.write(Entry(1.0, None, ()))
@@ -179,8 +246,17 @@ def test_newest_file_stays_though_the_clock_is_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journalfile, "KEEP", 3)
-    for day in range(1, 6):
-        (tmp_path / f"2026010{day}-000000{SUFFIX}").touch()
-    JournalFile(tmp_path, "head", lambda: "19700101-000000").close()
-    kept = sorted(path.name[:8] for path in tmp_path.iterdir())
-    assert kept == ["19700101", "20260104", "20260105"]
+    days = ("20260105-000000", "19700101-000000", "19700101-000000", "20260101-000000")
+    for day in days:
+        JournalFile(tmp_path, "head", lambda day=day: day).close()  # type: ignore[misc]
+    kept = [path.name.removesuffix(SUFFIX) for path in in_order(tmp_path)]
+    assert kept == [f"{number:06}-{day}" for number, day in enumerate(days, 1)][1:]
+
+
+def test_numbers_go_on_behind_six_digits_and_names_without_one(tmp_path: Path) -> None:
+    for name in ("20260101-000000", "000009-20260101-000000"):
+        (tmp_path / f"{name}{SUFFIX}").touch()
+    journal = JournalFile(tmp_path, "head")
+    journal.close()
+    assert journal.file.startswith("000010-")
+    assert [path.name[:7] for path in in_order(tmp_path)][:2] == ["2026010", "000009-"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,21 @@ def test_damaged_file_is_told_and_taken_for_none(
     with caplog.at_level(logging.ERROR):
         assert Latches(tmp_path).read() == ()
     assert "cannot be read" in caplog.text
+
+
+def test_power_lost_at_any_time_leaves_the_old_file_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The content is on the disk before its name, and the name before the next step."""
+    kept: list[tuple[str, bool]] = []
+
+    def keep(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        kept.append((path.name, (tmp_path / FILE).exists()))
+
+    monkeypatch.setattr(os, "fsync", keep)
+    Latches(tmp_path)._write(["CONTACTOR_WELDED"])
+    assert kept == [("latched.new", False), (tmp_path.name, True)]
 
 
 def test_folder_that_is_gone_costs_the_memory_only(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +75,58 @@ def test_line_that_a_power_loss_has_cut_is_none(tmp_path: Path) -> None:
     assert len(read(tmp_path)) == 1
 
 
+def test_record_behind_a_line_that_was_cut_has_a_line_of_its_own(
+    tmp_path: Path,
+) -> None:
+    recorded(tmp_path)
+    path = tmp_path / records.FILE
+    [before] = read(tmp_path)
+    path.write_text(path.read_text() + '{"began": 17')
+    append(path, before)
+    assert list(read(tmp_path)) == [before, before]
+
+
+@pytest.mark.parametrize("line", ["7", "{}", "\0\0\0", "[" * 100_000, '{"began": 1}'])
+def test_line_that_is_no_record_is_none(tmp_path: Path, line: str) -> None:
+    (tmp_path / records.FILE).write_text(f"{line}\n")
+    assert read(tmp_path) == []
+    assert main(["sessions", "--records", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("written", [0, 5])
+def test_record_that_does_not_fit_leaves_nothing_and_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    written: int,
+) -> None:
+    """A full disk takes some of it first; what it was is in the log then."""
+
+    class Full(FileIO):
+        def write(self, data: Any) -> int:
+            super().write(data[:written])
+            if not written:
+                raise OSError(errno.ENOSPC, "no room")
+            return written
+
+    def opened(handle: int, *_: object, **__: object) -> FileIO:
+        return Full(handle, "r+")
+
+    path = tmp_path / records.FILE
+    path.write_text("{}\n")
+    monkeypatch.setattr(os, "fdopen", opened)
+    append(path, {"energy_wh": 17.5, "curve": [1, 2, 3]})
+    assert path.read_text() == "{}\n"
+    assert "'energy_wh': 17.5}" in caplog.text
+
+
 def test_file_that_grows_too_long_makes_room_and_both_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "MAX_BYTES", 100)
     for number in range(4):
-        append(tmp_path / records.FILE, {"n": number, "filling": "x" * 80})
+        filling = dict.fromkeys(records.NEEDED, "x" * 80)
+        append(tmp_path / records.FILE, {**filling, "n": number})
     assert [one["n"] for one in read(tmp_path)] == [2, 3]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.sim.short import PLUG_AT_S, QUICK, quick_car
 
+from pilothat.journal import GAP
 from pilothat.runtime.journalfile import SUFFIX
 from pilothat.runtime.records import Records
 from pilothat.service.cars import chosen_car
@@ -32,10 +32,13 @@ NEEDED = {
 }  # fmt: skip
 
 
+JOURNAL = f"000002-19700101-000000{SUFFIX}"
+
+
 def charged(folder: Path, kind: CarProfile) -> tuple[Path, bytes]:
     """Let a car charge here; return the settings file, and the network key it got."""
     world = World(replace(fitting(kind, QUICK), keeps_lines=True), 1)
-    records = Records(folder, lambda: TimeOfDay(time.time(), is_trusted=True))
+    records = Records(folder, lambda: TimeOfDay(0.0, is_trusted=False), lambda: JOURNAL)
 
     def watch(now: float, event: Event | None, _actions: object) -> None:
         records.watch(world.station, event, now)
@@ -46,7 +49,7 @@ def charged(folder: Path, kind: CarProfile) -> tuple[Path, bytes]:
     world.after(PLUG_AT_S, lambda: world.drive(Plug()))
     world.run(lambda: car.phase is Phase.AWAY and world.now > PLUG_AT_S, 90.0)
     records.close(world.now)
-    (folder / f"20260101-000000{SUFFIX}").write_text("\n".join(world.lines) + "\n")
+    (folder / JOURNAL).write_text("\n".join(world.lines) + "\n")
     entropy = [json.loads(line).get("entropy", "") for line in world.lines]
     key = next(bytes.fromhex(one)[:16] for one in entropy if len(one) >= 32)
     path = folder / "station.toml"
@@ -97,6 +100,26 @@ def test_asked_for_everything_is_as_it_was_and_the_journal_replays(
     assert set(parts) == NEEDED | {"journal.jsonl"}
     assert key.hex().encode() in parts["journal.jsonl"]
     assert EV_MAC.hex().encode() in parts["talk.jsonl"]
+
+
+def test_charge_in_several_files_is_found_whatever_the_clock_was(
+    tmp_path: Path,
+) -> None:
+    """Its file has a gap behind it, and other runs around it, with the same times."""
+    path, _ = charged(tmp_path, quick_car())
+    whole = exported(path)["facts.jsonl"]
+    lines = (tmp_path / JOURNAL).read_text().splitlines()
+    other = '{"at":20.0,"event":{"type":"StopRequested"},"actions":[]}'
+    head, half = '{"journal":1,"settings":null}', len(lines) // 2
+    files = {
+        f"000001-20260101-000000{SUFFIX}": [head, other],
+        JOURNAL: [*lines[:half], '{"at": 17'],
+        f"000003-20260101-000000{SUFFIX}": [GAP, "\0", "7", *lines[half:]],
+        f"000004-19700101-000000{SUFFIX}": [head, other],
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text("\n".join(content))
+    assert exported(path)["facts.jsonl"] == whole
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is missing")

@@ -11,6 +11,7 @@ from tests.sim.short import QUICK, quick_car
 from tests.unit.twin.captured import HEADER, Row, charge, name, text
 
 from pilothat.homeplug.cm import CmMnbcSoundInd
+from pilothat.journal import GAP
 from pilothat.service.cli import main
 from pilothat.service.replay import conversation
 from pilothat.service.replayjournal import is_journal
@@ -208,6 +209,7 @@ def test_journal_that_differs_shows_the_line(
         ('{"at":1,"event":{"type":"FrameIn","frame":"0g"},"actions":[]}', "line 2"),
         ('{"at":1,"event":{"type":"SdpIn","payload":"","host":1,"port":1}}', "line 2"),
         ("[]", "line 2"),
+        (GAP, "line 2: a gap: the disk had no room"),
     ],
 )
 def test_bad_line_of_a_journal_is_exit_code_2(
