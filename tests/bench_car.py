@@ -26,8 +26,8 @@ from pathlib import Path
 from pilothat.exi.codec import ExiError
 from pilothat.runtime import netwatch
 from pilothat.runtime.evshell import EvShell
-from pilothat.runtime.pipe import Tls, as_client
-from pilothat.runtime.tlsfiles import client_context
+from pilothat.runtime.pipe import Tls
+from pilothat.runtime.tlsfiles import car_tls
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.service.cars import chosen_car
 from pilothat.service.paying import contract_of
@@ -292,7 +292,7 @@ async def _sessions(options: argparse.Namespace) -> Watch:
     index = netwatch.find(options.tcp or options.interface).index
     wish = Wish(options.loops, options.burst, index, not options.bench, options.pid)
     watch = Watch()
-    tls = as_client(client_context(options.pki)) if options.pki else None
+    tls = car_tls(options.pki) if options.pki else None
     for _ in range(options.sessions):
         await _session(options, wish, watch, tls)
         await asyncio.sleep(options.rest)

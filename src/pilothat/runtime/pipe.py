@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from typing import Protocol
 
 from pilothat.frozen import dataclass
 from pilothat.station.events import TcpClosed, TcpData, TcpOpened
@@ -111,24 +110,54 @@ class Pipe(asyncio.BufferedProtocol):
             self._transport.abort()
 
 
+class TlsError(Exception):
+    """A TLS session failed; its text is OpenSSL's word for it, in small letters."""
+
+
+class Engine(Protocol):
+    """One TLS session on memory, whichever library speaks it.
+
+    The wire is on one side of it, plain octets are on the other. What fails raises
+    TlsError.
+    """
+
+    def take(self, octets: bytes) -> None:
+        """Take octets that have come from the peer."""
+
+    def outgoing(self) -> bytes:
+        """Return octets for the peer, each once; empty if there are none."""
+
+    def shake(self) -> bool:
+        """Go on with the handshake as far as it goes; tell whether it is done."""
+
+    def read(self, most: int) -> bytes | None:
+        """Return plain octets; None: there are none yet, empty: it has said goodbye."""
+
+    def write(self, data: bytes) -> None:
+        """Encrypt octets for the peer."""
+
+    def part(self) -> None:
+        """Say goodbye; the peer's is not waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """What a side speaks TLS with.
 
     wanted: how many octets of the peer are enough to choose; 0: choose now
-    pick: the context, by the peer's first octets
+    pick: an engine for one connection, by the peer's first octets
     explain: what to say of a failure, by OpenSSL's word and the peer's first octets
     """
 
     is_server: bool
     wanted: Callable[[bytes], int]
-    pick: Callable[[bytes], ssl.SSLContext]
+    pick: Callable[[bytes], Engine]
     explain: Callable[[str, bytes], str] = lambda why, _: why
 
 
-def as_client(context: ssl.SSLContext) -> Tls:
+def as_client(start: Callable[[], Engine]) -> Tls:
     """Return what a car speaks TLS with."""
-    return Tls(is_server=False, wanted=lambda _: 0, pick=lambda _: context)
+    return Tls(is_server=False, wanted=lambda _: 0, pick=lambda _: start())
 
 
 class TlsPipe(Pipe):
@@ -141,8 +170,7 @@ class TlsPipe(Pipe):
         super().__init__(number, feed)
         self._how = tls
         self._first = b""
-        self._session: ssl.SSLObject | None = None
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._engine: Engine | None = None
         self._is_secure = self._is_shaking = False
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -159,16 +187,15 @@ class TlsPipe(Pipe):
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
-        if self._session is not None and self._is_secure and self.is_usable:
-            self._session.write(data)
-            self._flush()
+        if self._engine is not None and self.is_settled:
+            self._engine.write(data)
+            self._flush(self._engine)
 
     def close(self) -> None:
         """Say goodbye in TLS, and close."""
-        if self._session is not None and self.is_settled:
-            with suppress(ssl.SSLError):  # the peer's goodbye is not waited for
-                self._session.unwrap()
-            self._flush()
+        if self._engine is not None and self.is_settled:
+            self._engine.part()
+            self._flush(self._engine)
         super().close()
 
     def give_up(self, why: str) -> None:
@@ -185,48 +212,46 @@ class TlsPipe(Pipe):
             self._start()
 
     def _start(self) -> None:
-        context = self._how.pick(self._first)
-        self._session = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=self._how.is_server
-        )
-        self._take(b"")
+        self._engine = self._how.pick(self._first)
+        self._take(self._first)
 
     def _take(self, data: bytes) -> None:
-        if self._session is None:
+        engine = self._engine
+        if engine is None:
             self._first += data
-            if len(self._first) < self._how.wanted(self._first):
-                return
-            self._incoming.write(self._first)
-            self._start()
+            if len(self._first) >= self._how.wanted(self._first):
+                self._start()
             return
-        self._incoming.write(data)
+        engine.take(data)
         try:
-            self._advance(self._session)
-        except ssl.SSLWantReadError:
-            self._flush()  # more is to come
-        except ssl.SSLError as error:
-            why = (error.reason or str(error)).lower().replace("_", " ")
-            self._told(self._how.explain(why, self._first))
-            self._flush()  # what OpenSSL has to say to the peer
+            self._advance(engine)
+        except TlsError as error:
+            self._told(self._how.explain(str(error), self._first))
+            self._flush(engine)  # what OpenSSL has to say to the peer
             super().close()
 
-    def _advance(self, session: ssl.SSLObject) -> None:
+    def _advance(self, engine: Engine) -> None:
         if not self._is_secure:
-            session.do_handshake()
-            self._flush()
+            is_done = engine.shake()
+            self._flush(engine)
+            if not is_done:
+                return
             self._settle()
             self._is_secure, self._first = True, b""
             self._feed(TcpOpened(self.number, self.host, is_secure=True))
         while self.is_usable:
-            data = session.read(PIECE_BYTES)
+            data = engine.read(PIECE_BYTES)
+            if data is None:
+                self._flush(engine)
+                return
             if not data:  # the peer has said goodbye
                 self.close()
                 return
             self._feed(TcpData(self.number, data))
 
-    def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._write(self._outgoing.read())
+    def _flush(self, engine: Engine) -> None:
+        if octets := engine.outgoing():
+            self._write(octets)
 
     def _settle(self) -> None:
         self._is_shaking = False

@@ -27,7 +27,7 @@ from pathlib import Path
 from pilothat.errors import PilotHatError
 from pilothat.runtime import netwatch
 from pilothat.runtime.evshell import ADDRESS_S, EvShell, Mishap
-from pilothat.runtime.pipe import Tls, as_client
+from pilothat.runtime.pipe import Tls
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.service.cars import add_car_argument, chosen_car
 from pilothat.service.securing import folder_of
@@ -119,9 +119,9 @@ def _tls(options: argparse.Namespace) -> Tls | None:
     if not options.tls:
         return None
     folder = folder_of(options.pki, "--pki", "--tls")
-    from pilothat.runtime.tlsfiles import client_context  # noqa: PLC0415 (an extra)
+    from pilothat.runtime.tlsfiles import car_tls  # noqa: PLC0415 (an extra)
 
-    return as_client(client_context(folder))
+    return car_tls(folder)
 
 
 def _contract(options: argparse.Namespace) -> Contract | None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from pilothat.pnc.contract import is_emaid, normalised
-from pilothat.service.library import need_library
+from pilothat.runtime.library import need_library
 
 DEFAULT_EMAID = "DE1ABCD2EF357A"
 DEFAULT_SECC = "DE*PHT*E000001"

@@ -76,7 +76,7 @@ def folder_of(folder: Path | None, name: str, wish: str) -> Path:
             where=name,
             remedy="Make a test PKI: pilothat pki make FOLDER",
         )
-    from pilothat.service.library import need_library  # noqa: PLC0415 (slow)
+    from pilothat.runtime.library import need_library  # noqa: PLC0415 (slow)
 
     need_library(name, wish)
     return folder

@@ -8,13 +8,15 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.pnc.tlsline import LIBRARIES, Library, by_ssl, client_context
 
 from pilothat.runtime import pipe
-from pilothat.runtime.pipe import TlsPipe, as_client
-from pilothat.runtime.tlsfiles import Choice, client_context
+from pilothat.runtime.pipe import TlsPipe
+from pilothat.runtime.tlsfiles import Choice, car_tls, station_side
 from pilothat.runtime.v2gport import MAX_SHAKING, TlsOffer, V2gPort
 from pilothat.station.events import TcpClosed, TcpData, TcpOpened
 
@@ -39,10 +41,14 @@ pytestmark = pytest.mark.skipif(not _has_loopback(), reason="no IPv6 loopback he
 class Doors:
     """A port that listens, and all it has told."""
 
+    library: Library = staticmethod(by_ssl)
+
     def __init__(self, folder: Path, *, is_required: bool = False) -> None:
         self.facts: list[Fact] = []
         self.echoes = False
-        offer = TlsOffer(Choice(folder).tls(), is_required=is_required)
+        start = type(self).library(station_side(folder))
+        tls = replace(Choice(folder).tls(), pick=lambda _: start())
+        offer = TlsOffer(tls, is_required=is_required)
         self.port = V2gPort(0, self._hear, offer)
         self.port.bind(LOOPBACK)
         self.port.listen(on=True)
@@ -83,6 +89,12 @@ def played(
         return doors
 
     return asyncio.run(whole())
+
+
+@pytest.fixture(autouse=True, params=LIBRARIES)
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the station speak by each library: nobody shall see a difference."""
+    monkeypatch.setattr(Doors, "library", staticmethod(request.param))
 
 
 def raw(port: int) -> socket.socket:
@@ -153,7 +165,7 @@ def test_our_car_connects_to_our_station(folder: Path) -> None:
 
     async def play(doors: Doors) -> None:
         loop = asyncio.get_running_loop()
-        car = TlsPipe(7, told.append, as_client(client_context(folder)))
+        car = TlsPipe(7, told.append, car_tls(folder))
         await loop.create_connection(lambda: car, HOST, doors.port.tls_port)
         await doors.until(lambda: bool(told and doors.opened))
         car.send(b"request")
@@ -203,7 +215,7 @@ def test_car_that_does_not_trust_us_is_told_in_one_line(
 
     async def play(doors: Doors) -> None:
         loop = asyncio.get_running_loop()
-        car = TlsPipe(7, told.append, as_client(client_context(foreign_folder)))
+        car = TlsPipe(7, told.append, car_tls(foreign_folder))
         await loop.create_connection(lambda: car, HOST, doors.port.tls_port)
         await doors.until(lambda: bool(told) and doors.closed() == 1)
 

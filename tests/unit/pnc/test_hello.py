@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.pnc.test_tls import connected
+from tests.unit.pnc.tlsline import connected, foreign
 from tests.unit.pnc.world import pki
 
 from pilothat.errors import ConfigError
@@ -23,6 +23,7 @@ from pilothat.pnc.hello import (
     offered_suites,
     wanted_octets,
 )
+from pilothat.runtime.pipe import TlsError
 from pilothat.runtime.pkifiles import SECC, Place, pem, read_certificates
 from pilothat.runtime.tlsfiles import Choice
 
@@ -188,10 +189,11 @@ def test_car_gets_the_chain_below_the_root_it_names(
     choice = Choice(two_chains)
     first = hello(listed(by_certificate(root_of(folder))))
     other = hello(listed(by_certificate(root_of(foreign_folder))))
-    connected(trusting(folder), choice.pick(first))
-    connected(trusting(foreign_folder), choice.pick(other))
-    assert choice.pick(PLAIN) is choice.pick(first)
-    assert choice.pick(other) is not choice.pick(first)
+    connected(foreign(trusting(folder)), choice.pick(first))
+    connected(foreign(trusting(folder)), choice.pick(PLAIN))
+    connected(foreign(trusting(foreign_folder)), choice.pick(other))
+    with pytest.raises(TlsError):
+        connected(foreign(trusting(foreign_folder)), choice.pick(first))
 
 
 def test_choice_without_any_chain_is_an_error(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.unit.service.console import ran
 from pilothat.errors import ConfigError
 from pilothat.pnc.chain import Moment, check
 from pilothat.pnc.roles import CONTRACT, OEM
+from pilothat.runtime import library
 from pilothat.runtime.pkifiles import (
     EV_CONTRACT,
     EV_OEM,
@@ -25,7 +26,6 @@ from pilothat.runtime.pkifiles import (
     read_key,
     read_trust,
 )
-from pilothat.service import library
 from pilothat.service.securing import folder_of
 
 
@@ -360,4 +360,5 @@ def test_library_that_is_missing_or_too_old_is_told_with_the_command(
 
 def test_library_has_the_floor_of_the_package() -> None:
     setup = (Path(__file__).parents[3] / "setup.cfg").read_text()
-    assert f"pnc = {library.NAME}>={library.LEAST}\n" in setup
+    for one in (library.CERTIFICATES, library.STAPLES):
+        assert f"{one.name}>={one.least}\n" in setup

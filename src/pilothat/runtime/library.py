@@ -1,0 +1,44 @@
+"""The libraries for certificates and TLS: there, and new enough, or told plainly."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from pilothat.errors import ConfigError
+from pilothat.frozen import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A package that is needed for some wishes only.
+
+    least: the oldest version that will do, as in setup.cfg
+    extra: of ours, which brings it
+    """
+
+    name: str
+    least: str
+    extra: str
+
+
+CERTIFICATES = Library("cryptography", "43", "pnc")  # Debian 12 has 38
+STAPLES = Library("pyOpenSSL", "24.3", "ocsp")  # Debian 12 has 23
+
+
+def need_library(where: str, wish: str, library: Library = CERTIFICATES) -> None:
+    """Raise ConfigError where the library is missing or too old for a wish."""
+    try:
+        found = version(library.name)
+    except PackageNotFoundError:
+        found = ""
+    if not found or _numbers(found) < _numbers(library.least):
+        told = f"{found} is installed" if found else "none is installed"
+        raise ConfigError(
+            f"{wish} needs {library.name} {library.least} or newer, {told}",
+            where=where,
+            remedy=f"Install it: pip install 'pilothat[{library.extra}]'",
+        )
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.split(".")[:2] if part.isdigit())
