@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from pilothat.frozen import dataclass
 from pilothat.machine import Entropy
 from pilothat.pnc.certificate import CURVE, Certificate, parse
+from pilothat.pnc.staple import WEEK_S
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # secp256r1
 KEY_OCTETS = 32
@@ -131,6 +133,31 @@ def issue(
     signed = builder.sign(signer, hashes.SHA256())
     der = signed.public_bytes(serialization.Encoding.DER)
     return Identity(parse(der, limit=len(der)), key)
+
+
+def attest(leaf: Certificate, issuer: Identity, now_s: float) -> bytes:
+    """Sign an OCSP response: for a week from now the leaf is good.
+
+    now_s: seconds since 1970. Returns DER.
+    """
+    begin = datetime.fromtimestamp(int(now_s), UTC)
+    signer = issuer.certificate.parsed
+    response = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=leaf.parsed,
+            issuer=signer,
+            algorithm=hashes.SHA1(),  # a name, not a proof
+            cert_status=ocsp.OCSPCertStatus.GOOD,
+            this_update=begin,
+            next_update=begin + timedelta(seconds=WEEK_S),
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, signer)
+        .sign(issuer.key, hashes.SHA256())
+    )
+    return response.public_bytes(serialization.Encoding.DER)
 
 
 def new_key(entropy: Entropy) -> ec.EllipticCurvePrivateKey:

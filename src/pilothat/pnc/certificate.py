@@ -69,6 +69,12 @@ class Certificate:
         return self.subject(NameOID.COMMON_NAME) or self.parsed.subject.rfc4514_string()
 
     @property
+    def key_octets(self) -> bytes:
+        """The key as its subject public key stands in the certificate."""
+        form = serialization.PublicFormat.UncompressedPoint
+        return self.public_key.public_bytes(serialization.Encoding.X962, form)
+
+    @property
     def is_self_issued(self) -> bool:
         """Tell whether subject and issuer are the same: a root."""
         return self.parsed.subject == self.parsed.issuer

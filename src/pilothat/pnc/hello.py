@@ -1,7 +1,7 @@
-"""What a car says in its ClientHello: above all its roots (RFC 6066, trusted_ca_keys).
+"""What a car says in its ClientHello: its roots, and what it asks for (RFC 6066).
 
-The station chooses its chain by that ([V2G2-871], [V2G2-923]), and has to look before
-the TLS library does, which cannot tell.
+The station chooses its chain by the roots ([V2G2-871], [V2G2-923]), and has to look
+before the TLS library does, which cannot tell.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from hashlib import sha1
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from pilothat.frozen import dataclass
 from pilothat.pnc.certificate import Certificate
 
 RECORD_HEADER_OCTETS = 5
-HANDSHAKE, CLIENT_HELLO, TRUSTED_CA_KEYS = 22, 1, 3
+HANDSHAKE, CLIENT_HELLO = 22, 1
+TRUSTED_CA_KEYS, STATUS_REQUEST = 3, 5
+OCSP = 1  # the one kind of status there is
 MAX_RECORD_OCTETS = 1 << 14
 MAX_ROOTS = 10  # [V2G2-878]
 # naming -> its octets, or the octets of the count before it
@@ -43,7 +43,7 @@ class NamedRoot:
         """Tell whether this certificate is meant."""
         match self.naming:
             case Naming.KEY_SHA1:
-                return self.octets == _sha1(_key_octets(root))
+                return self.octets == _sha1(root.key_octets)
             case Naming.NAME:
                 return self.octets == root.parsed.subject.public_bytes()
             case Naming.CERTIFICATE_SHA1:
@@ -68,9 +68,17 @@ def wanted_octets(first: bytes) -> int:
 def named_roots(first: bytes) -> tuple[NamedRoot, ...]:
     """Return the roots a ClientHello names; none if it names none or is damaged."""
     try:
-        return _roots(_extension(first))
+        return _roots(_extension(first, TRUSTED_CA_KEYS))
     except _ShortError:
         return ()
+
+
+def asks_status(first: bytes) -> bool:
+    """Tell whether a ClientHello asks for an OCSP response about the leaf."""
+    try:
+        return _extension(first, STATUS_REQUEST)[:1] == bytes([OCSP])
+    except _ShortError:
+        return False
 
 
 def offered_suites(first: bytes) -> tuple[int, ...]:
@@ -132,15 +140,15 @@ def _body(first: bytes) -> _Cursor:
     return hello
 
 
-def _extension(first: bytes) -> bytes:
-    """Return the content of trusted_ca_keys; empty without."""
+def _extension(first: bytes, wanted: int) -> bytes:
+    """Return the content of an extension; empty without."""
     hello = _body(first)
     for size in (2, 1):  # cipher suites, compressions
         hello.vector(size)
     extensions = _Cursor(hello.vector(2) if hello.left else b"")
     while extensions.left:
         kind, content = extensions.number(2), extensions.vector(2)
-        if kind == TRUSTED_CA_KEYS:
+        if kind == wanted:
             return content
     return b""
 
@@ -160,9 +168,3 @@ def _roots(content: bytes) -> tuple[NamedRoot, ...]:
 
 def _sha1(octets: bytes) -> bytes:
     return sha1(octets, usedforsecurity=False).digest()  # a name, not a proof
-
-
-def _key_octets(root: Certificate) -> bytes:
-    """Return the key as its subject public key stands in the certificate."""
-    public = root.public_key
-    return public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 
 from pilothat.pnc.certificate import CURVE as SECP256R1
 from pilothat.runtime.pipe import TlsError
-from pilothat.runtime.tlsside import CIPHERS, Side
+from pilothat.runtime.tlsside import CIPHERS, Shown, Side
 
 SESSIONS = b"pilothat"  # OpenSSL resumes none without a name for its store
 PIECE_BYTES = 16 * 1024
@@ -34,15 +34,22 @@ def context_of(side: Side) -> SSL.Context:
     if side.keylog:
         context.set_keylog_callback(_log_of(side.keylog))
     if side.shown:
-        context.set_session_id(SESSIONS)
-        context.use_certificate_chain_file(str(side.shown.chain))
-        context.use_privatekey_file(str(side.shown.key))
-        context.set_ocsp_server_callback(_staple_of)
+        _show(context, side.shown)
     if side.roots:
         context.set_verify(SSL.VERIFY_PEER)
         context.load_verify_locations(str(side.roots))
         context.set_ocsp_client_callback(_is_accepted)
     return context
+
+
+def _show(context: SSL.Context, shown: Shown) -> None:
+    leaf, *above = shown.credential.chain
+    context.use_certificate(leaf.parsed)
+    for one in above:
+        context.add_extra_chain_cert(one.parsed)
+    context.use_privatekey(shown.credential.key)
+    context.set_session_id(SESSIONS)
+    context.set_ocsp_server_callback(_staple_of)
 
 
 class OpensslEngine:

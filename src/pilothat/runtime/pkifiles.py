@@ -45,7 +45,7 @@ from pilothat.pnc.certificate import (
 from pilothat.pnc.chain import Trust
 from pilothat.pnc.roles import Anchor
 
-CHAIN, KEY = "chain.pem", "key.pem"
+CHAIN, KEY, OCSP = "chain.pem", "key.pem", "ocsp.der"
 MAKE = "Make a test PKI: pilothat pki make FOLDER"
 SEE = "See docs/pki.md"
 SECRET_MODE, PUBLIC_MODE = 0o600, 0o644
@@ -66,6 +66,9 @@ class Place:
 
     def key_path(self, folder: Path) -> Path:
         return folder / self.folder / self.key
+
+    def ocsp_path(self, folder: Path) -> Path:
+        return folder / self.folder / OCSP
 
 
 SECC = Place("secc")
@@ -130,6 +133,21 @@ def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
         case ec.EllipticCurvePrivateKey(curve=curve) if curve.name == CURVE.name:
             return key
     raise ConfigError(f"not a key on {CURVE.name}", where=str(path), remedy=SEE)
+
+
+def read_issuer(folder: Path, leaf: Certificate) -> Identity:
+    """Return the CA of a test PKI that has issued a leaf. Raises ConfigError."""
+    for path in sorted((folder / "ca").glob("*.pem")):
+        if is_key(path):
+            continue
+        (found, *_) = read_certificates(path)
+        if leaf.is_issued_by(found):
+            return Identity(found, read_key(path.with_name(f"{path.stem}_{KEY}")))
+    raise ConfigError(
+        f"who has issued {leaf.name} is not here with its key",
+        where=str(folder / "ca"),
+        remedy="Ask who issued it",
+    )
 
 
 def read_trust(folder: Path) -> Trust:
@@ -213,6 +231,21 @@ def _write(path: Path, content: bytes) -> None:
         os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb"
     ) as f:
         f.write(content)
+
+
+def write_over(path: Path, content: bytes) -> None:
+    """Write a public file in one piece: who reads it meanwhile has the old one.
+
+    Raises PilotHatError.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_bytes(content)
+        fresh.chmod(PUBLIC_MODE)
+        fresh.replace(path)
+    except OSError as error:
+        told = error.strerror or "cannot write"
+        raise PilotHatError(told, where=str(path)) from None
 
 
 def is_key(path: Path) -> bool:

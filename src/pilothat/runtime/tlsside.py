@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pilothat.frozen import dataclass
+from pilothat.pnc.certificate import Credential
 
 CIPHERS = "ECDHE-ECDSA-AES128-SHA256"  # C023, AES in CBC with SHA-256
 CURVE = "prime256v1"  # what OpenSSL calls secp256r1
@@ -21,10 +22,11 @@ NO_TICKETS = ("OP_NO_TICKET",)
 class Shown:
     """What a station shows, and proves with.
 
-    chain, key: files, PEM
+    chain, key: the files it was read from, PEM
     has_tickets: a car may resume a TLS session
     """
 
+    credential: Credential
     chain: Path
     key: Path
     has_tickets: bool = False

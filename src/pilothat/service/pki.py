@@ -1,13 +1,14 @@
 """Make, show and check the certificates of Plug & Charge and TLS.
 
     pilothat pki make ./pki                 a complete test PKI: station, car, CAs
+    pilothat pki ocsp ./pki                 a fresh OCSP response for its station
     pilothat pki show ./pki                 all chains as a tree, and when each ends
     pilothat pki show cert.pem              the same of one file
     pilothat pki check ./pki                is it fit for a station; each problem a line
     pilothat pki check ./pki --on 2027-03-01   will it still be fit on that day
 
-Nothing is ever overwritten, keys can only be read by their owner, and none leaves this
-machine. What stands where in the folder: docs/pki.md.
+Nothing but an OCSP response is ever overwritten, keys can only be read by their owner,
+and none leaves this machine. What stands where in the folder: docs/pki.md.
 Exit codes: 0 ok, 1 failed or not fit, 2 wrong usage.
 """
 
@@ -45,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"the station's name ({DEFAULT_SECC})",
     )
+    ocsp = deeds.add_parser(
+        "ocsp", help="sign an OCSP response for the station of a test PKI, or renew it"
+    )
+    ocsp.add_argument("folder", type=Path, metavar="FOLDER")
     show = deeds.add_parser("show", help="draw chains, and tell when each ends")
     show.add_argument("path", type=Path, metavar="FILE|FOLDER")
     check = deeds.add_parser("check", help="tell what is wrong with a folder")

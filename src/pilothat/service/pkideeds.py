@@ -1,4 +1,4 @@
-"""What ``pilothat pki`` does: make, show, check."""
+"""What ``pilothat pki`` does: make, ocsp, show, check."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import sys
 import time
 from dataclasses import replace
 
-from pilothat.pnc.authority import PLANS, Plan, make_pki
-from pilothat.runtime.pkifiles import files_of, write_new
+from pilothat.pnc.authority import PLANS, Plan, attest, make_pki
+from pilothat.pnc.staple import WEEK_S, told
+from pilothat.runtime.pkifiles import (
+    files_of,
+    read_certificates,
+    read_issuer,
+    secc_places,
+    write_new,
+    write_over,
+)
 from pilothat.service import pkicheck, pkitree
 
 OK, FAILED = 0, 1
@@ -25,6 +33,18 @@ def make(options: argparse.Namespace) -> int:
     _say(f"  car       ev/      {options.emaid}")
     _say("  trusted   trust/   V2G, MO and OEM root")
     _say(f"look at it: pilothat pki show {options.folder}")
+    return OK
+
+
+def ocsp(options: argparse.Namespace) -> int:
+    """Sign OCSP responses about the station's certificates, by a test PKI's keys."""
+    now_s = time.time()
+    for place in secc_places(options.folder):
+        (leaf, *_) = read_certificates(place.chain_path(options.folder))
+        issuer = read_issuer(options.folder, leaf)
+        path = place.ocsp_path(options.folder)
+        write_over(path, attest(leaf, issuer, now_s))
+        _say(f"{path}: {leaf.name} is good until {told(now_s + WEEK_S)}")
     return OK
 
 

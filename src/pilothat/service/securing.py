@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pilothat.errors import ConfigError
 from pilothat.runtime.v2gport import TlsOffer
@@ -12,6 +13,9 @@ from pilothat.service.config import Settings
 from pilothat.service.making import quirks_of
 from pilothat.station.settings import ContractSettings
 from pilothat.v2g.quirks import Quirk
+
+if TYPE_CHECKING:
+    from pilothat.runtime.tlsfiles import Choice
 
 log = logging.getLogger("pilothat")
 
@@ -23,6 +27,19 @@ def tls_of(settings: Settings) -> TlsOffer | None:
 
     Raises ConfigError that names the setting and the file.
     """
+    choice = choice_of(settings)
+    if choice is None:
+        return None
+    choice.tell()
+    if keylog := settings.text("v2g.keylog"):
+        log.warning(
+            "v2g.keylog=%s: whoever has this file can read all TLS sessions", keylog
+        )
+    return TlsOffer(choice.tls(), is_required=settings.text("v2g.tls") == REQUIRED)
+
+
+def choice_of(settings: Settings) -> Choice | None:
+    """Return the station's chains; None without TLS. Raises ConfigError."""
     wish = settings.text("v2g.tls")
     if wish == OFF:
         return None
@@ -33,14 +50,9 @@ def tls_of(settings: Settings) -> TlsOffer | None:
 
     keylog = settings.text("v2g.keylog")
     try:
-        choice = Choice(folder, keylog=Path(keylog) if keylog else None)
+        return Choice(folder, keylog=Path(keylog) if keylog else None)
     except ConfigError as error:
         raise _with_key(error, folder) from None
-    if keylog:
-        log.warning(
-            "v2g.keylog=%s: whoever has this file can read all TLS sessions", keylog
-        )
-    return TlsOffer(choice.tls(), is_required=wish == REQUIRED)
 
 
 def contracts_of(settings: Settings) -> ContractSettings | None:
