@@ -48,13 +48,13 @@ class Staple:
         if not moment.is_trusted:
             return ""
         if moment.unix_s > self.end_s:
-            return f"stale since {told(self.end_s)}"
+            return f"stale since {when(self.end_s)}"
         if moment.unix_s < self.begin_s - SKEW_S:
-            return f"not valid before {told(self.begin_s)}"
+            return f"not valid before {when(self.begin_s)}"
         return ""
 
 
-def told(unix_s: float) -> str:
+def when(unix_s: float) -> str:
     """Return a time for people."""
     return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M} UTC"
 

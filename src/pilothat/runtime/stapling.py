@@ -21,6 +21,7 @@ from pilothat.pnc.chain import Moment, Trust
 from pilothat.pnc.staple import REFRESH, Staple, StapleError, read_staple
 from pilothat.runtime.library import STAPLES, need_library
 from pilothat.runtime.pipe import Engine
+from pilothat.runtime.pkifiles import Place, read_certificates
 from pilothat.runtime.tlsside import Side
 from pilothat.runtime.wallclock import WallClock
 
@@ -63,6 +64,12 @@ def read_about(path: Path, leaf: Certificate, issuer: Certificate | None) -> Sta
         what = error.strerror or "cannot be read"
         remedy = "Let the station's user read it"
         raise ConfigError(what, where=str(path), remedy=remedy) from None
+
+
+def read_of(folder: Path, place: Place, trust: Trust) -> Staple:
+    """Read the OCSP response about the leaf of a place. Raises ConfigError."""
+    chain = read_certificates(place.chain_path(folder))
+    return read_about(place.ocsp_path(folder), chain[0], issuer_of(chain, trust))
 
 
 class Stapling:

@@ -14,7 +14,7 @@ import contextlib
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from pilothat.errors import PilotHatError
@@ -28,7 +28,7 @@ from pilothat.service.findings import Finding, bad, doubtful, failed, good, told
 from pilothat.service.keys import INSTALLED
 from pilothat.service.making import check as check_together
 from pilothat.service.making import with_board
-from pilothat.service.securing import contracts_of, tls_of
+from pilothat.service.securing import choice_of, contracts_of
 from pilothat.v2g.sdp import PORT as SDP_PORT
 
 LEAST_FREE = 300 * 1024 * 1024  # bytes: what journals may take, and some
@@ -70,7 +70,7 @@ def findings(settings: Settings, where: str) -> Iterator[Finding]:
         yield from _rights()
     yield _board(settings, is_running=is_running)
     yield from _folders(settings)
-    yield _certificates(settings)
+    yield from _certificates(settings)
     yield _clock()
 
 
@@ -154,15 +154,19 @@ def _there(folder: Path) -> Path:
     return next(one for one in (folder, *folder.parents) if one.exists())
 
 
-def _certificates(settings: Settings) -> Finding:
-    reads: Sequence[Callable[[Settings], object]] = (tls_of, contracts_of)
+def _certificates(settings: Settings) -> Iterator[Finding]:
     try:
-        found = [read(settings) is not None for read in reads]
+        choice = choice_of(settings)
+        contracts_of(settings)
     except PilotHatError as error:
-        return failed("certificates", error)
-    if not any(found):
-        return good("certificates", "none needed: no TLS")
-    return good("certificates", "read; pilothat pki check tells when they expire")
+        yield failed("certificates", error)
+        return
+    if choice is None:
+        yield good("certificates", "none needed: no TLS")
+        return
+    yield good("certificates", "read; pilothat pki check tells when they expire")
+    for flaw in choice.flaws():
+        yield doubtful("OCSP response", f"{flaw.where}: {flaw.what}", flaw.remedy)
 
 
 def _clock() -> Finding:

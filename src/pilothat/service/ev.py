@@ -3,7 +3,7 @@
     pilothat ev --interface eth1 --bench /tmp/pilothat-bench.sock
     pilothat ev --interface eth1 --car ioniq28      a charger with a pilot of its own
     pilothat ev --interface eth1 --protocols iso2,din
-    pilothat ev --interface eth1 --tls --pki ./pki
+    pilothat ev --interface eth1 --tls --pki ./pki --ocsp
 
 With --bench the car is plugged into a station whose board is the twin. Without, it
 believes that it sees 5 %, so the charger's pilot must be brought to B and C by other
@@ -24,7 +24,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from pilothat.errors import PilotHatError
+from pilothat.errors import ConfigError, PilotHatError
 from pilothat.runtime import netwatch
 from pilothat.runtime.evshell import ADDRESS_S, EvShell, Mishap
 from pilothat.runtime.pipe import Tls
@@ -91,6 +91,12 @@ def _add_tls_arguments(parser: argparse.ArgumentParser) -> None:
         "--tls", action="store_true", help="ask for TLS first; needs --pki"
     )
     parser.add_argument(
+        "--ocsp",
+        action="store_true",
+        help="hang up on a station that does not prove by OCSP that its certificate "
+        "is good; needs --tls",
+    )
+    parser.add_argument(
         "--contract",
         action="store_true",
         help="pay by contract where the station takes it; needs --pki",
@@ -117,11 +123,13 @@ def run(options: argparse.Namespace) -> int:
 def _tls(options: argparse.Namespace) -> Tls | None:
     """Return what the car speaks TLS with. Raises ConfigError."""
     if not options.tls:
+        if options.ocsp:
+            raise ConfigError("needs --tls", where="--ocsp", remedy="Give both")
         return None
     folder = folder_of(options.pki, "--pki", "--tls")
     from pilothat.runtime.tlsfiles import car_tls  # noqa: PLC0415 (an extra)
 
-    return car_tls(folder)
+    return car_tls(folder, asks_status=options.ocsp)
 
 
 def _contract(options: argparse.Namespace) -> Contract | None:

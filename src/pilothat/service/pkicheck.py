@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-
-from cryptography.x509 import ocsp
 
 from pilothat.errors import ConfigError
 from pilothat.frozen import dataclass
@@ -14,6 +11,8 @@ from pilothat.pnc import roles
 from pilothat.pnc.certificate import Certificate
 from pilothat.pnc.chain import SOON_S, Moment, Trust, Verdict, check
 from pilothat.pnc.roles import Anchor, Flaw, Role
+from pilothat.pnc.staple import REFRESH, WEEK_S
+from pilothat.runtime.library import STAPLES, need_library
 from pilothat.runtime.pkifiles import (
     CPS,
     EV_CONTRACT,
@@ -30,9 +29,9 @@ from pilothat.runtime.pkifiles import (
     read_trust,
     secc_places,
 )
+from pilothat.runtime.stapling import read_of
 
 DAY_S = 86_400
-OCSP_DAYS = 7  # [V2G2-649]: to be renewed at least every week
 RENEW = "Ask who issued it for a new one"
 REMEDIES = {
     Flaw.MALFORMED: "ISO 15118-2 takes P-256 with SHA-256, 800 octets at most",
@@ -178,24 +177,28 @@ def _keys(inspected: Inspected) -> Iterator[Line]:
 
 
 def _ocsp(inspected: Inspected) -> Iterator[Line]:
-    path = inspected.folder / SECC.folder / "ocsp.der"
-    if not path.exists():
-        return
+    for place in secc_places(inspected.folder):
+        path = place.ocsp_path(inspected.folder)
+        if not path.exists():
+            continue
+        try:
+            staple = read_of(inspected.folder, place, inspected.trust)
+        except ConfigError as error:
+            yield Line(str(error))
+            continue
+        age_s = inspected.now_s - staple.begin_s
+        if why := staple.why_not(Moment(inspected.now_s)):
+            yield _line(path, why, REFRESH)
+        elif age_s > WEEK_S:
+            yield _line(path, f"{age_s // DAY_S:.0f} days old", REFRESH)
+        yield from _sending(path)
+
+
+def _sending(path: Path) -> Iterator[Line]:
     try:
-        answer = ocsp.load_der_ocsp_response(path.read_bytes())
-        status, issued = answer.certificate_status, answer.this_update_utc
-        serial = answer.serial_number
-        (leaf, *_) = read_certificates(SECC.chain_path(inspected.folder))
-    except (ValueError, ConfigError) as error:
-        yield _line(path, f"no OCSP response for the leaf: {error}", "Fetch it again")
-        return
-    if serial != leaf.parsed.serial_number:
-        yield _line(path, f"not about {leaf.name}", "Fetch the one of the leaf")
-    if status is not ocsp.OCSPCertStatus.GOOD:
-        yield _line(path, f"it says {status.name}", RENEW)
-    age_days = (datetime.fromtimestamp(inspected.now_s, UTC) - issued).days
-    if age_days > OCSP_DAYS:
-        yield _line(path, f"{age_days} days old", "Fetch it again, once a week")
+        need_library(str(path), "sending it", STAPLES)
+    except ConfigError as error:
+        yield Line(str(error), is_problem=False)
 
 
 def _line(path: Path, what: str, remedy: str) -> Line:

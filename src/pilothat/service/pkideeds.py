@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 
 from pilothat.pnc.authority import PLANS, Plan, attest, make_pki
-from pilothat.pnc.staple import WEEK_S, told
+from pilothat.pnc.staple import WEEK_S, when
 from pilothat.runtime.pkifiles import (
     files_of,
     read_certificates,
@@ -44,7 +44,7 @@ def ocsp(options: argparse.Namespace) -> int:
         issuer = read_issuer(options.folder, leaf)
         path = place.ocsp_path(options.folder)
         write_over(path, attest(leaf, issuer, now_s))
-        _say(f"{path}: {leaf.name} is good until {told(now_s + WEEK_S)}")
+        _say(f"{path}: {leaf.name} is good until {when(now_s + WEEK_S)}")
     return OK
 
 

@@ -11,8 +11,16 @@ from cryptography.x509.oid import NameOID
 from pilothat.errors import ConfigError
 from pilothat.frozen import dataclass
 from pilothat.pnc.certificate import Certificate
-from pilothat.pnc.chain import SOON_S
-from pilothat.runtime.pkifiles import CERTIFICATES, is_key, read_certificates
+from pilothat.pnc.chain import SOON_S, Moment
+from pilothat.pnc.staple import when
+from pilothat.runtime.pkifiles import (
+    CERTIFICATES,
+    is_key,
+    read_certificates,
+    read_trust,
+    secc_places,
+)
+from pilothat.runtime.stapling import read_of
 
 DAY_S = 86_400
 NAME_WIDTH = 32
@@ -40,9 +48,28 @@ def drawn(path: Path, now_s: float) -> list[str]:
         above = _issuer(node, nodes)
         (below.setdefault(above, []) if above else tops).append(node)
     lines = [line for top in tops for line in _lines(top, below, now_s, ("", ""))]
-    if not path.is_dir():
+    if path.is_dir():
+        lines += _staples(path, now_s)
+    else:
         lines += [_full(node) for node in nodes.values()]
     return lines + unread
+
+
+def _staples(folder: Path, now_s: float) -> Iterator[str]:
+    """Yield a line for each OCSP response about a leaf of the station."""
+    for place in secc_places(folder):
+        path = place.ocsp_path(folder)
+        if not path.exists():
+            continue
+        name = str(path.relative_to(folder))
+        try:
+            staple = read_of(folder, place, read_trust(folder))
+        except ConfigError as error:
+            yield f"{name}: {error.what}"
+            continue
+        why = staple.why_not(Moment(now_s))
+        life = f"good, from {when(staple.begin_s)} until {when(staple.end_s)}"
+        yield f"{name}: {why or life}"
 
 
 def _nodes(path: Path) -> tuple[Mapping[bytes, Node], list[str]]:
