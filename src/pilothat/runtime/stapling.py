@@ -153,9 +153,10 @@ def judge_of(clock: Clock = now) -> Judge:
     def judge(response: bytes, chain: Sequence[x509.Certificate]) -> str:
         ders = [one.public_bytes(Encoding.DER) for one in chain]
         try:
-            leaf, issuer = [parse(der, limit=len(der)) for der in ders[:2]]
+            leaf, *above = [parse(der, limit=len(der)) for der in ders[:2]]
             if not response:
                 return f"no OCSP response about {leaf.name}"
+            issuer = above[0] if above else leaf
             why = read_staple(response, leaf, issuer).why_not(clock())
         except (MalformedError, StapleError) as error:
             why = error.what

@@ -8,93 +8,37 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.pnc.tlsline import LIBRARIES, Library, by_ssl, client_context
+from tests.unit.pnc.doors import HOST, SOON_S, Doors, Fact, has_loopback, played_with
+from tests.unit.pnc.tlsline import LIBRARIES, Library, client_context
 
 from pilothat.runtime import pipe
 from pilothat.runtime.pipe import TlsPipe
 from pilothat.runtime.tlsfiles import Choice, car_tls, station_side
-from pilothat.runtime.v2gport import MAX_SHAKING, TlsOffer, V2gPort
+from pilothat.runtime.v2gport import MAX_SHAKING
 from pilothat.station.events import TcpClosed, TcpData, TcpOpened
 
-LOOPBACK = socket.inet_pton(socket.AF_INET6, "::1")
-HOST = "::1"
-SOON_S = 5.0
-Fact = TcpOpened | TcpData | TcpClosed
+pytestmark = pytest.mark.skipif(not has_loopback(), reason="no IPv6 loopback here")
+LIBRARY: ContextVar[Library] = ContextVar("LIBRARY")
 
 
-def _has_loopback() -> bool:
-    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((HOST, 0))
-        except OSError:
-            return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _has_loopback(), reason="no IPv6 loopback here")
-
-
-class Doors:
-    """A port that listens, and all it has told."""
-
-    library: Library = staticmethod(by_ssl)
-
-    def __init__(self, folder: Path, *, is_required: bool = False) -> None:
-        self.facts: list[Fact] = []
-        self.echoes = False
-        start = type(self).library(station_side(folder))
-        tls = replace(Choice(folder).tls(), pick=lambda _: start())
-        offer = TlsOffer(tls, is_required=is_required)
-        self.port = V2gPort(0, self._hear, offer)
-        self.port.bind(LOOPBACK)
-        self.port.listen(on=True)
-
-    def _hear(self, fact: Fact) -> None:
-        self.facts.append(fact)
-        if self.echoes and isinstance(fact, TcpData):
-            self.port.send(fact.connection, fact.data)
-
-    @property
-    def opened(self) -> list[TcpOpened]:
-        return [fact for fact in self.facts if isinstance(fact, TcpOpened)]
-
-    def heard(self) -> bytes:
-        return b"".join(fact.data for fact in self.facts if isinstance(fact, TcpData))
-
-    def closed(self) -> int:
-        return sum(isinstance(fact, TcpClosed) for fact in self.facts)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(SOON_S):
-            while not holds():  # noqa: ASYNC110 - both ends are watched
-                await asyncio.sleep(0.005)
+@pytest.fixture(autouse=True, params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> None:
+    """Let the station speak by each library: nobody shall see a difference."""
+    LIBRARY.set(request.param)
 
 
 def played(
     folder: Path, play: Callable[[Doors], Awaitable[None]], *, is_required: bool = False
 ) -> Doors:
-    """Play with the doors of a station, and close them."""
-
-    async def whole() -> Doors:
-        doors = Doors(folder, is_required=is_required)
-        try:
-            await play(doors)
-        finally:
-            doors.port.close_all()
-            await asyncio.sleep(0.02)
-        return doors
-
-    return asyncio.run(whole())
-
-
-@pytest.fixture(autouse=True, params=LIBRARIES)
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the station speak by each library: nobody shall see a difference."""
-    monkeypatch.setattr(Doors, "library", staticmethod(request.param))
+    """Play with the doors of a station of this folder."""
+    start = LIBRARY.get()(station_side(folder))
+    tls = replace(Choice(folder).tls(), pick=lambda _: start())
+    return played_with(tls, play, is_required=is_required)
 
 
 def raw(port: int) -> socket.socket:

@@ -18,6 +18,7 @@ from pilothat.pnc.certificate import Certificate
 from pilothat.pnc.hello import (
     NamedRoot,
     Naming,
+    asks_status,
     chosen,
     named_roots,
     offered_suites,
@@ -43,9 +44,12 @@ def plain_hello() -> bytes:
 PLAIN = plain_hello()
 
 
-def hello(content: bytes, like: bytes = PLAIN) -> bytes:
-    """Return a ClientHello with this content of trusted_ca_keys at its end."""
-    extension = b"\x00\x03" + len(content).to_bytes(2) + content
+def hello(content: bytes, like: bytes = PLAIN, kind: int = 3) -> bytes:
+    """Return a ClientHello with this content of an extension at its end.
+
+    kind: of the extension; else trusted_ca_keys
+    """
+    extension = kind.to_bytes(2) + len(content).to_bytes(2) + content
     body = like[9:]
     at = 34 + 1 + body[34]
     at += 2 + int.from_bytes(body[at : at + 2])
@@ -199,6 +203,23 @@ def test_car_gets_the_chain_below_the_root_it_names(
 def test_choice_without_any_chain_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="pilothat pki make"):
         Choice(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "asks"),
+    [
+        (b"\x01\x00\x00\x00\x00", 5, True),
+        (b"\x02\x00\x00\x00\x00", 5, False),  # not by OCSP
+        (b"", 5, False),
+        (b"\x00\x07\x02\x00\x04\x00\x00\x00\x00", 17, False),  # status_request_v2
+    ],
+)
+def test_car_that_asks_for_an_ocsp_response_is_known(
+    content: bytes, kind: int, asks: bool
+) -> None:
+    assert asks_status(hello(content, kind=kind)) is asks
+    assert not asks_status(PLAIN)
+    assert not asks_status(hello(content, kind=kind)[:-1])
 
 
 def test_suites_are_read_and_a_cut_hello_offers_none() -> None:

@@ -66,6 +66,21 @@ def test_mistakes_in_the_file_are_told_first(
     assert "station.toml:4: station.evse_id" in capsys.readouterr().err
 
 
+def test_ocsp_response_that_cannot_be_sent_is_doubtful(tmp_path: Path) -> None:
+    pki = tmp_path / "pki"
+    assert main(["pki", "make", str(pki)]) == 0
+    path = file(tmp_path, "[v2g]", 'tls = "offered"', f'pki = "{pki}"')
+    assert main(["pki", "ocsp", str(pki)]) == 0
+    assert "OCSP response" not in looked(path)
+    (pki / "secc" / "ocsp.der").write_bytes(b"garbage")
+    found = looked(path)
+    assert found["certificates"].verdict is Verdict.PASS
+    assert found["OCSP response"].verdict is Verdict.WARN
+    told = f"{pki}/secc/ocsp.der: no OCSP response for the leaf"
+    assert found["OCSP response"].measured.startswith(told)
+    assert found["OCSP response"].remedy == "Fetch it again"
+
+
 def test_board_is_made_safe_by_its_driver(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

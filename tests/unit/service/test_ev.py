@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.service.console import ran
 
 from pilothat.pnc.authority import make_pki
 from pilothat.pnc.signature import verify
@@ -62,3 +63,9 @@ def test_energy_and_state_of_charge_are_changed() -> None:
     generic = profile.builtin("generic")
     assert car.battery == replace(generic.battery, soc_pct=33.0)
     assert car.session.iso2.energy is Energy.AC
+
+
+def test_car_without_tls_cannot_insist_on_ocsp() -> None:
+    refused = ran("ev", "--interface", "lo", "--ocsp")
+    assert refused.code == 2
+    assert "--ocsp: needs --tls. Give both" in refused.err

@@ -328,6 +328,57 @@ def test_old_ocsp_response_is_told(own: Path) -> None:
     assert found.endswith(" UTC. Fetch it again, once a week")
 
 
+def test_ocsp_response_is_made_renewed_and_shown(own: Path) -> None:
+    assert "ocsp.der" not in ran("pki", "show", own).out
+    path = own / "secc" / "ocsp.der"
+    for _ in range(2):
+        made = ran("pki", "ocsp", own)
+        assert made.code == 0
+        assert made.out.startswith(f"{path}: DE*PHT*E000001 is good until 2")
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(path.parent.glob(".*")) == []
+    assert ran("pki", "check", own).code == 0
+    assert "\nsecc/ocsp.der: good, from 2" in ran("pki", "show", own).out
+    (leaf, *_) = read_certificates(own / "secc" / "chain.pem")
+    day = leaf.parsed.not_valid_after_utc.date().isoformat()
+    assert "\nsecc/ocsp.der: stale since 2" in ran("pki", "show", own, "--on", day).out
+
+
+def test_ocsp_response_needs_the_key_of_the_issuer(own: Path) -> None:
+    shutil.rmtree(own / "ca")
+    refused = ran("pki", "ocsp", own)
+    assert refused.code == 2
+    told = f"{own}/ca: who has issued DE*PHT*E000001 is not here with its key."
+    assert told in refused.err
+    assert "Traceback" not in ran("pki", "ocsp", own / "secc").err
+
+
+def test_further_chains_have_ocsp_responses_too(own: Path) -> None:
+    shutil.copytree(own / "secc", own / "secc-b")
+    ran("pki", "ocsp", own)
+    assert (own / "secc-b" / "ocsp.der").exists()
+    (own / "secc-b" / "ocsp.der").write_bytes(b"garbage")
+    (found,) = problems(own)
+    assert found.startswith("secc-b/ocsp.der: no OCSP response for the leaf")
+    assert "\nsecc-b/ocsp.der: no OCSP response" in ran("pki", "show", own).out
+
+
+def test_check_notes_that_the_library_that_sends_it_is_missing(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if name == library.STAPLES.name:
+            raise PackageNotFoundError(name)
+        return "50.0"
+
+    ran("pki", "ocsp", own)
+    monkeypatch.setattr(library, "version", version)
+    checked = ran("pki", "check", own)
+    assert checked.code == 0
+    assert "note: " in checked.out
+    assert "pip install 'pilothat[ocsp]'" in checked.out
+
+
 def test_key_on_another_curve_is_not_taken(tmp_path: Path) -> None:
     key = ec.generate_private_key(ec.SECP521R1())
     path = tmp_path / "key.pem"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -65,6 +66,16 @@ def test_key_log_is_told_loudly_and_where_it_cannot_be_by_its_key(
     assert f"v2g.keylog={keys}: whoever has this file" in caplog.text
     told = complaint(tls="offered", pki=folder, keylog=tmp_path / "no" / "keys.log")
     assert "v2g.keylog: " in told
+
+
+def test_bad_ocsp_response_is_told_once_and_the_station_starts(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = shutil.copytree(folder, tmp_path / "pki")
+    (own / "secc" / "ocsp.der").write_bytes(b"garbage")
+    assert tls_of(settings(tls="offered", pki=own)) is not None
+    (line,) = caplog.messages
+    assert line.startswith(f"no OCSP response is sent: {own}/secc/ocsp.der: ")
 
 
 def test_check_finds_it_too(tmp_path: Path) -> None:
