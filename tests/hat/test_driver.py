@@ -26,6 +26,7 @@ from pilothat.board.pigpioclient import Client
 from pilothat.board.pigpiohat import REPLY_S, PigpioHat
 from pilothat.board.plausible import RAW_BAD, RAW_COUNT, RailCheck, RawCheck
 from pilothat.board.revision import revision
+from pilothat.board.transfer import Scale
 from pilothat.errors import BoardError
 from pilothat.pilot.levels import PilotLevel, PilotSample, classify
 from pilothat.ports import Interlocks
@@ -288,8 +289,8 @@ def test_good_board_is_believed_for_thousands_of_raw_readings(
 
 
 def test_rail_must_be_out_of_tolerance_three_times_in_a_row() -> None:
-    check = RailCheck("+12 V", 12.0, 0.02)
-    told = [check.take(volts) for volts in (11.7, 11.7, 11.8, 11.7, 11.7, 11.7)]
+    check = RailCheck("+12 V", 12.0, 0.02, Scale(0.01, 0.0))
+    told = [check.take(code) for code in (1170, 1170, 1180, 1170, 1170, 1170)]
     assert [bool(one) for one in told] == [False] * 5 + [True]
     assert "+12 V rail is at 11.70 V" in told[-1]
 

@@ -27,7 +27,8 @@ from pilothat.board.kernelabi import (
     SpiMessage,
 )
 from pilothat.board.kernelio import KernelIo
-from pilothat.board.revision import Adc, Gpio, Pins, Pwm
+from pilothat.board.revision import Gpio, Pins, Pwm
+from pilothat.board.transfer import Adc
 from pilothat.errors import BoardError
 
 DEV = "/dev"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 from pilothat.board.pigpiowire import (
     CARRIES_DATA,
@@ -37,6 +38,8 @@ class Request:
 
     result: what it must answer, the count of its data if it brings some; None for a
             reading of 32 bits, which may be anything
+    data:   how `struct` reads one value from the data, big endian; otherwise it is
+            all of them as they are
     """
 
     command: Cmd
@@ -44,10 +47,14 @@ class Request:
     p2: int = 0
     extension: bytes = b""
     result: int | None = 0
+    data: str = ""
 
 
 class Batch:
-    """Requests that are sent together, made once and used often."""
+    """Requests that are sent together, made once and used often.
+
+    layout: cuts what is to be learnt out of all answers
+    """
 
     def __init__(self, *requests: Request) -> None:
         self.requests = requests
@@ -55,7 +62,21 @@ class Batch:
             request(one.command, one.p1, one.p2, one.extension) for one in requests
         )
         self.heads = tuple(_head(one) for one in requests)
-        self.layout = struct.Struct("<" + "".join(_layout(one) for one in requests))
+        self.layout = struct.Struct(">" + "".join(_layout(one) for one in requests))
+        self._known = _number(self._padded(self.heads))
+        self._mask = _number(self._padded([b"\xff" * len(one) for one in self.heads]))
+
+    def is_answered_by(self, received: bytes) -> bool:
+        """Whether all that is known of the answers beforehand is as it must be."""
+        is_whole = len(received) == self.layout.size
+        return is_whole and _number(received) & self._mask == self._known
+
+    def _padded(self, heads: Sequence[bytes]) -> bytes:
+        """Return heads where they are in the answers, with zeros in between."""
+        sizes = [struct.calcsize(">" + _layout(one)) for one in self.requests]
+        return b"".join(
+            head.ljust(size, b"\0") for head, size in zip(heads, sizes, strict=True)
+        )
 
 
 def _head(one: Request) -> bytes:
@@ -67,8 +88,16 @@ def _head(one: Request) -> bytes:
 def _layout(one: Request) -> str:
     """Return how an answer is cut: what is known, and what is to be learnt."""
     if one.result is None:
-        return "12s4s"
-    return f"16s{one.result if one.command in CARRIES_DATA else 0}s"
+        return f"{_ECHO_BYTES}x4s"
+    count = one.result if one.command in CARRIES_DATA else 0
+    return f"{RESULT.size}x{one.data or f'{count}s'}"
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "little")
+
+
+_NOTHING = Batch()
 
 
 class Client:
@@ -86,34 +115,37 @@ class Client:
         self._socket.settimeout(None)  # the kernel keeps the limit, in fewer calls
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._limit_s = 0.0
-        self._owed: Batch | None = None
+        self._awaited = 1  # octets at a time
+        self._early = _NOTHING  # waits for the next batch
         self._why_lost = ""
 
-    def exchange(self, batch: Batch, limit_s: float) -> Sequence[bytes]:
+    def exchange(self, batch: Batch, limit_s: float) -> Sequence[Any]:
         """Send a batch; return the data of each answer, or the four bytes it read.
 
         Raises BoardError when anything is not as it must be.
         """
-        self._send(batch, limit_s)
-        self._settle()
-        return self._answers(batch)
+        early, self._early = self._early, _NOTHING
+        self._send(early.sent + batch.sent, limit_s)
+        size = early.layout.size
+        received = self._receive(size + batch.layout.size)
+        self._answers(early, received[:size])
+        return self._answers(batch, received[size:])
 
     def post(self, batch: Batch, limit_s: float) -> None:
-        """Send a batch whose answers are looked at with the next one's, before them.
+        """Send a batch together with the next one, in front of it.
 
-        Raises BoardError.
+        One more posted meanwhile sends it now. Raises BoardError.
         """
-        self._send(batch, limit_s)
-        self._settle()
-        self._owed = batch
+        if self._early is not _NOTHING:
+            self.exchange(_NOTHING, limit_s)
+        self._early = batch
 
     def ask(
         self, command: Cmd, p1: int = 0, p2: int = 0, extension: bytes = b""
     ) -> tuple[int, bytes]:
         """Return result and data of one command; it may be an error."""
         batch = Batch(Request(command, p1, p2, extension, None))
-        self._send(batch, CONNECT_S)
-        self._settle()
+        self._send(batch.sent, CONNECT_S)
         received = self._receive(RESULT.size)
         if len(received) < RESULT.size:
             raise self._lost(self._too_late)
@@ -135,33 +167,30 @@ class Client:
         self._why_lost = self._why_lost or "closed"
         self._socket.close()
 
-    def _send(self, batch: Batch, limit_s: float) -> None:
+    def _send(self, data: bytes, limit_s: float) -> None:
         if self._why_lost:
             raise self._lost(self._why_lost)
         try:
             if limit_s != self._limit_s:
                 self._limit(limit_s)
-            self._socket.sendall(batch.sent)
+            self._socket.sendall(data)
         except OSError as error:
             raise self._lost(f"the daemon has gone ({error})") from error
 
-    def _settle(self) -> None:
-        """Look at the answers that are owed."""
-        if self._owed is not None:
-            owed, self._owed = self._owed, None
-            self._answers(owed)
-
-    def _answers(self, batch: Batch) -> Sequence[bytes]:
-        received = self._receive(batch.layout.size)
-        if len(received) == batch.layout.size:
-            values = batch.layout.unpack(received)
-            if values[::2] == batch.heads:
-                return values[1::2]
+    def _answers(self, batch: Batch, received: bytes) -> Sequence[Any]:
+        if batch.is_answered_by(received):
+            return batch.layout.unpack(received)
         raise self._lost(_complaint(batch, received) or self._too_late)
 
     def _receive(self, count: int) -> bytes:
-        """Return so many bytes, or fewer: the limit is over, or the daemon is gone."""
+        """Return so many bytes, or fewer: the limit is over, or the daemon is gone.
+
+        The daemon sends each answer by itself; the kernel wakes us for all of them.
+        """
         try:
+            if count != self._awaited:
+                self._awaited = count
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
             return self._socket.recv(count, socket.MSG_WAITALL)
         except BlockingIOError:
             return b""

@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 from pilothat.board.calibration import board_of
 from pilothat.board.pigpioclient import (
@@ -26,7 +27,7 @@ from pilothat.board.pigpioclient import (
 )
 from pilothat.board.pigpiowire import PORT, Cmd, Err, Mode, Pull, words
 from pilothat.board.revision import Revision
-from pilothat.board.sampling import FRAME_BYTES, Look, Sampler, code, frame
+from pilothat.board.sampling import CODE_DATA, FRAME_BYTES, Look, Sampler, frame
 from pilothat.errors import BoardError
 from pilothat.pilot.duty import check_drivable
 from pilothat.pilot.levels import PilotSample
@@ -112,13 +113,14 @@ class PigpioHat:
 
     def codes(self, channel: int, count: int = 1) -> Sequence[int]:
         """Return so many conversions of a channel, one right after the other."""
-        answers = self._do(Batch(*(self._read(channel),) * count))
-        return [code(answer) for answer in answers]
+        words = self._do(Batch(*(self._read(channel),) * count))
+        return [word & self._board.adc.top for word in words]
 
     def heartbeat(self) -> None:
         """Give the watchdog its edge, and the dead-man script its number.
 
-        What they answer is looked at with the next sample's answers.
+        They go out with what is asked next: every exchange costs the guard as much as
+        all it does with the answers.
         """
         self._client.post(next(self._beats), self._reply_s)
 
@@ -221,7 +223,7 @@ class PigpioHat:
 
     # --- small things
 
-    def _do(self, batch: Batch) -> Sequence[bytes]:
+    def _do(self, batch: Batch) -> Sequence[Any]:
         return self._client.exchange(batch, self._reply_s)
 
     def _pulse(self, duty_pct: float) -> Request:
@@ -231,11 +233,11 @@ class PigpioHat:
 
     def _looking(self, channels: Sequence[int]) -> Look:
         batch = Batch(*(self._read(channel) for channel in channels), _LEVELS)
+        top = self._board.adc.top
 
         def look() -> tuple[Sequence[int], int]:
-            *answers, levels = self._do(batch)
-            codes = [code(answer) for answer in answers]
-            return codes, int.from_bytes(levels, "little")
+            *words, levels = self._do(batch)
+            return [word & top for word in words], int.from_bytes(levels, "little")
 
         return look
 
@@ -246,7 +248,8 @@ class PigpioHat:
         )
 
     def _read(self, channel: int) -> Request:
-        return Request(Cmd.SPIX, self._spi, 0, frame(channel), FRAME_BYTES)
+        sent = frame(channel)
+        return Request(Cmd.SPIX, self._spi, 0, sent, FRAME_BYTES, CODE_DATA)
 
 
 _LEVELS = Request(Cmd.BR1, result=None)

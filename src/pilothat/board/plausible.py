@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pilothat.board.revision import Revision
+from pilothat.board.transfer import Scale
 from pilothat.pilot.levels import LOW_MISSING_V, PilotSample
 
 RAILS_BAD = 3  # readings in a row
@@ -21,14 +22,18 @@ RAW_BAD = 2  # such counts in a row
 class RailCheck:
     """One rail; complains when it is out of tolerance for some readings."""
 
-    def __init__(self, name: str, nominal_v: float, tolerance: float) -> None:
+    def __init__(
+        self, name: str, nominal_v: float, tolerance: float, scale: Scale
+    ) -> None:
         self._name = name
         self._nominal_v = nominal_v
         self._margin_v = abs(nominal_v) * tolerance
+        self._scale = scale
         self._bad = 0
 
-    def take(self, volts: float) -> str:
+    def take(self, code: int) -> str:
         """Take a reading; return a complaint, or nothing."""
+        volts = self._scale.volts(code)
         is_bad = abs(volts - self._nominal_v) > self._margin_v
         self._bad = self._bad + 1 if is_bad else 0
         if self._bad < RAILS_BAD:

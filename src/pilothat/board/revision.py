@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, TypeVar, cast
 
+from pilothat.board.transfer import Adc, Divider, PullUp, Rail, Scale, Temperature
 from pilothat.errors import ConfigError
 from pilothat.frozen import dataclass
 
@@ -61,33 +62,6 @@ class Pins:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adc:
-    """The converter and how it is reached."""
-
-    bits: int
-    vref_v: float
-    supply_v: float
-    baud: int
-    pigpio_channel: int
-    pigpio_flags: int
-    spidev: str
-    kernel_baud: int
-
-    @property
-    def top(self) -> int:
-        """The greatest code."""
-        return (1 << self.bits) - 1
-
-    def code(self, volts: float) -> int:
-        """Return what the converter makes of a voltage at its input."""
-        return min(max(round(volts / self.vref_v * (self.top + 1)), 0), self.top)
-
-    def volts(self, code: float) -> float:
-        """Return the voltage at the input."""
-        return code / (self.top + 1) * self.vref_v
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
     """Inputs of the converter."""
 
@@ -99,75 +73,6 @@ class Channels:
     proximity: int
     temperature_plus: int
     temperature_minus: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Divider:
-    """Three resistors to one node: from CP, to ground, to the reference."""
-
-    from_cp_ohm: float
-    to_ground_ohm: float
-    to_reference_ohm: float
-    filter_f: float
-    stray_f: float
-
-    @property
-    def gain(self) -> float:
-        """Return the part of CP that is seen at the node."""
-        return 1.0 / self.from_cp_ohm / self._siemens
-
-    def offset_v(self, vref_v: float) -> float:
-        """Return what is seen at the node with CP at 0 V."""
-        return vref_v / self.to_reference_ohm / self._siemens
-
-    @property
-    def _siemens(self) -> float:
-        ohms = (self.from_cp_ohm, self.to_ground_ohm, self.to_reference_ohm)
-        return sum(1.0 / ohm for ohm in ohms)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rail:
-    """Divider of the positive rail."""
-
-    from_rail_ohm: float
-    to_ground_ohm: float
-
-    @property
-    def gain(self) -> float:
-        """Return the part of the rail that is seen."""
-        return self.to_ground_ohm / (self.from_rail_ohm + self.to_ground_ohm)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullUp:
-    """A resistor to the reference above the one that is measured."""
-
-    pull_up_ohm: float
-
-    def ohms(self, code: float, top: int) -> float | None:
-        """Return the resistance below; None when nothing is there."""
-        return None if code >= top else self.pull_up_ohm * code / (top + 1 - code)
-
-    def code(self, ohms: float | None, top: int) -> int:
-        """Return the code of a resistance; None is open."""
-        if ohms is None:
-            return top
-        return min(round((top + 1) * ohms / (ohms + self.pull_up_ohm)), top)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Temperature(PullUp):
-    """A PT1000, and the codes that none of them has."""
-
-    shorted_below: int
-    open_above: int
-    too_hot_ohm: float
-
-    def is_good(self, code: float, top: int) -> bool:
-        """Tell whether a sensor is there, and not too hot."""
-        hot = self.code(self.too_hot_ohm, top)
-        return self.shorted_below <= code < min(hot, self.open_above)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,10 +193,14 @@ class Revision:
 
     def cp_v(self, code: float, channel: int = AS_DESIGNED) -> float:
         """Return the voltage at CP, or on the negative rail, from a channel's code."""
-        divider, vref_v = self.divider, self.adc.vref_v
-        volts = (self.adc.volts(code) - divider.offset_v(vref_v)) / divider.gain
-        own = self.corrections.get(channel, EXACT)
-        return own.gain * volts + own.zero_v
+        return self.cp_scale(channel).volts(code)
+
+    def cp_scale(self, channel: int = AS_DESIGNED) -> Scale:
+        """Return how a channel's codes are volts at CP, or on the negative rail."""
+        divider, own = self.divider, self.corrections.get(channel, EXACT)
+        gain = own.gain / divider.gain
+        at_zero_v = own.zero_v - gain * divider.offset_v(self.adc.vref_v)
+        return Scale(gain * self.adc.volts(1), at_zero_v)
 
     def cp_code(self, volts: float, channel: int = AS_DESIGNED) -> int:
         """Return the code of a voltage at CP on a channel."""
@@ -302,8 +211,12 @@ class Revision:
 
     def rail_v(self, code: float) -> float:
         """Return the voltage of the positive rail."""
+        return self.rail_scale().volts(code)
+
+    def rail_scale(self) -> Scale:
+        """Return how codes are volts of the positive rail."""
         own = self.corrections.get(self.channels.rail_high, EXACT)
-        return own.gain * self.adc.volts(code) / self.rail.gain + own.zero_v
+        return Scale(own.gain * self.adc.volts(1) / self.rail.gain, own.zero_v)
 
     def rail_code(self, volts: float) -> int:
         """Return the code of the positive rail."""

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from math import inf
-from statistics import median
 
 from pilothat.board.plausible import RailCheck, RawCheck
 from pilothat.board.revision import Channels, Revision
@@ -23,8 +22,10 @@ from pilothat.ports import Interlocks
 
 FRESH_S = 0.002  # what a sample has seen besides CP holds for the rest of its turn
 READINGS = 3  # of each hold; the middle one counts
+_MIDDLE = READINGS // 2
 RAW_READINGS = 16  # with each sample; two plans see the whole of a period
 FRAME_BYTES = 3  # of a conversion
+CODE_DATA = "xH"  # the code is in the low bits of its last two
 
 # Codes of the channels in their order; then the levels of the pins, GPIO n in bit n.
 Look = Callable[[], tuple[Sequence[int], int]]
@@ -91,6 +92,10 @@ class Sampler:
         """
         self._board = board
         self._clock = clock
+        channels = board.channels
+        self._high = board.cp_scale(channels.cp_high)
+        self._low = board.cp_scale(channels.cp_low)
+        self._good_codes = board.temperature.good_codes(board.adc.top)
         self._rails = _rail_checks(board)
         self._raw = RawCheck(board)
         ways = [(plan, prepared(plan.channels)) for plan in plans(board.channels)]
@@ -122,14 +127,13 @@ class Sampler:
     def interlocks(self) -> Interlocks:
         """Return the inputs of the safety chain; a broken wire is not good."""
         self._look_around()
-        pins, sensor = self._board.pins, self._board.temperature
-        top = self._board.adc.top
+        pins = self._board.pins
+        lowest, beyond = self._good_codes
         return Interlocks(
             is_estop_released=self._is_high(pins.estop_n),
             is_rcm_good=self._is_high(pins.fault_n),
-            is_temperature_good=all(
-                sensor.is_good(code, top) for code in self._sensors
-            ),
+            is_temperature_good=lowest <= min(self._sensors)
+            and max(self._sensors) < beyond,
         )
 
     def outdate(self) -> None:
@@ -139,9 +143,8 @@ class Sampler:
     # --- inside
 
     def _held(self, holds: Sequence[int], duty_pct: float) -> PilotSample:
-        board, channels = self._board, self._board.channels
-        high_v = board.cp_v(median(holds[::2]), channels.cp_high)
-        low_v = board.cp_v(median(holds[1::2]), channels.cp_low)
+        high_v = self._high.volts(sorted(holds[::2])[_MIDDLE])
+        low_v = self._low.volts(sorted(holds[1::2])[_MIDDLE])
         if duty_pct <= 0:
             return PilotSample(low_v, None)
         return PilotSample(high_v, None if duty_pct >= STEADY_PCT else low_v)
@@ -159,10 +162,7 @@ class Sampler:
         return bool(self._levels >> pin & 1)
 
     def _judge_rail(self, channel: int, code: int) -> None:
-        board = self._board
-        is_high = channel == board.channels.rail_high
-        volts = board.rail_v(code) if is_high else board.cp_v(code, channel)
-        self._believe(self._rails[channel].take(volts))
+        self._believe(self._rails[channel].take(code))
 
     def _believe(self, complaint: str) -> None:
         if complaint:
@@ -174,10 +174,13 @@ class Sampler:
 
 
 def _rail_checks(board: Revision) -> Mapping[int, RailCheck]:
-    driver, tolerance = board.driver, board.limits.rail_tolerance
+    driver, channels = board.driver, board.channels
+    tolerance, low = board.limits.rail_tolerance, board.cp_scale(channels.rail_low)
     return {
-        board.channels.rail_high: RailCheck("+12 V", driver.rail_high_v, tolerance),
-        board.channels.rail_low: RailCheck("-12 V", driver.rail_low_v, tolerance),
+        channels.rail_high: RailCheck(
+            "+12 V", driver.rail_high_v, tolerance, board.rail_scale()
+        ),
+        channels.rail_low: RailCheck("-12 V", driver.rail_low_v, tolerance, low),
     }
 
 

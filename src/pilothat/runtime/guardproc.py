@@ -76,6 +76,7 @@ class GuardLoop:
         self._link = link
         self._is_closed = False
         self._interlocks = Interlocks()
+        self._is_called = True  # main may have said something
 
     @property
     def period_s(self) -> float:
@@ -92,16 +93,15 @@ class GuardLoop:
 
     def wait(self, duration_s: float) -> None:
         """Sleep, but not longer than main is silent."""
-        select.select((self._link,), (), (), duration_s)
+        self._is_called = bool(select.select((self._link,), (), (), duration_s)[0])
 
     def turn(self, now: float) -> None:
         """Do one period's work. Raises LinkLostError when main is gone."""
-        for value in self._link.take():
+        for value in self._link.take() if self._is_called else ():
             if isinstance(value, Lease):
                 self._take(value, now)
         try:
-            self._look(now)
-            self._perform(self._guard.tick(now))
+            self._look(now)  # what is due at this time is due with the sample
             self._board.heartbeat()
         except BoardError:
             self._give_up(now)
