@@ -116,3 +116,19 @@ def test_car_of_a_foreign_pki_is_told_in_one_line_and_the_next_car_charges(
     assert car.popen.wait(60) == 0, car.text
     assert opened(lab) == [True]
     assert_well(post)
+
+
+def test_car_that_insists_on_ocsp_hangs_up_until_there_is_a_response(lab: Lab) -> None:
+    folder = pki(lab)
+    lab.segment()
+    post = station(lab, "required")
+    insists = ("--tls", "--ocsp", "--pki", str(folder))
+    first = lab.car(*insists, *NEARLY_FULL)
+    first.wait_for("TLS: no OCSP response about DE*PHT*E000001", 30)
+    assert opened(lab) == []
+    first.pull()
+    sh(PYTHON, "-m", "pilothat.service.cli", "pki", "ocsp", str(folder))
+    car = lab.car(*insists, *NEARLY_FULL, name="second")
+    assert car.popen.wait(60) == 0, car.text
+    assert opened(lab) == [True]
+    assert_well(post)
