@@ -7,7 +7,7 @@ seed   ?= 1
 args   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all test-net test-system lint format bench fuzz sim docs deb image clean
+.PHONY: help setup demo run test test-all test-net test-system lint format bench fuzz sim docs deb image image-test clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,9 @@ deb: ## the Debian package: dist/pilothat_VERSION_all.deb
 image: $(STAMP) ## an image to flash: make image BASE=raspios-lite.img.xz
 	@test -n "$(BASE)" || { echo "Say which image of Raspberry Pi OS Lite: make image BASE=FILE.img.xz"; exit 2; }
 	@PYTHON=$(BIN)/python scripts/wheelhouse > /dev/null && scripts/image "$(BASE)" $(args)
+
+image-test: $(STAMP) ## a Debian image booted on an emulated Pi until a car has charged: needs root
+	@$(BIN)/pytest -m image -s tests/system $(args)
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/*.egg-info

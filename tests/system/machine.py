@@ -55,17 +55,20 @@ def lacking() -> str:
     )
 
 
-def cached(release: str) -> Path:
-    """Return the archive of a release; made when it is not there."""
+def cached(release: str, *options: str) -> Path:
+    """Return the archive of a release; made when it is not there.
+
+    options: more for mmdebstrap, as for another processor
+    """
     home = os.environ.get("PILOTHAT_CACHE") or Path.home() / ".cache" / "pilothat"
-    key = hashlib.sha256(",".join(INCLUDED).encode()).hexdigest()[:12]
+    key = hashlib.sha256(",".join((*INCLUDED, *options)).encode()).hexdigest()[:12]
     path = Path(home) / f"{release}-{key}.tar"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         command = (
             "mmdebstrap", "--quiet", "--variant=minbase", "--format=tar",
-            f"--include={','.join(INCLUDED)}", release, str(part),
+            f"--include={','.join(INCLUDED)}", *options, release, str(part),
         )  # fmt: skip
         try:
             subprocess.run(command, check=True, env=os.environ | PLAIN)
@@ -82,9 +85,9 @@ class Tree:
     path: Path
 
     @classmethod
-    def unpacked(cls, release: str, path: Path) -> Tree:
+    def unpacked(cls, release: str, path: Path, *options: str) -> Tree:
         path.mkdir()
-        command = ("tar", "-C", str(path), "-xf", str(cached(release)))
+        command = ("tar", "-C", str(path), "-xf", str(cached(release, *options)))
         subprocess.run(command, check=True)
         return cls(path)
 
@@ -196,6 +199,11 @@ class Machine:
             except subprocess.TimeoutExpired:
                 os.kill(self.leader, signal.SIGKILL)
                 self.popen.wait(10)
+
+    def lose_power(self) -> None:
+        """End all of it at once."""
+        os.kill(self.leader, signal.SIGKILL)
+        self.popen.wait(10)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it."""

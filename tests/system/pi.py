@@ -39,9 +39,11 @@ TOOLS = {
     "dpkg-deb": "dpkg",
 }
 LIBC = Path("/usr/aarch64-linux-gnu/lib/libc.a")
+AGENT = HERE / "agent.c"
 DTB = "bcm2837-rpi-3-b.dtb"
 MODULES = ("bcm2835_wdt.ko", "pwm-bcm2835.ko", "spi-bcm2835.ko", "spi-bcm2835aux.ko")
-PARTS = ("vmlinuz", DTB, *MODULES)
+PACKAGE = "package.deb"  # all of it, for a whole system (card.py)
+PARTS = ("vmlinuz", DTB, *MODULES, PACKAGE)
 XZ = b"\xfd7zXZ\0"  # newer kernels pack their modules
 # One thread for the four processors: in their own they keep as many of ours busy.
 MODEL = (
@@ -116,7 +118,7 @@ def _fetched(folder: Path) -> Path:
 
 
 def _unpack(deb: Path) -> None:
-    """Put what we need of a package beside it, and drop the rest."""
+    """Put what we need of a package beside it."""
     tar = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
     with tar, tarfile.open(fileobj=tar.stdout, mode="r|") as members:
         for member in members:
@@ -128,7 +130,7 @@ def _unpack(deb: Path) -> None:
                 is_xz = packed.startswith(XZ)
                 plain = lzma.decompress(packed) if is_xz else packed
                 (deb.parent / name).write_bytes(plain)
-    deb.unlink()
+    deb.rename(deb.with_name(PACKAGE))
 
 
 # --- what it is started with
@@ -150,15 +152,16 @@ def tree(folder: Path, base: Path, board: Revision) -> Path:
     return whole
 
 
-def initramfs(folder: Path, modules: Sequence[Path]) -> Path:
-    """Return an archive with the agent and modules, in the order they are loaded."""
-    agent = folder / "agent"
+def initramfs(folder: Path, source: Path, modules: Sequence[Path]) -> Path:
+    """Return an archive with a program, and modules in the order they are loaded."""
+    program = folder / source.stem
     flags = ("-Wall", "-Wextra", "-Werror", "-O2", "-static")
-    run("aarch64-linux-gnu-gcc", *flags, HERE / "agent.c", "-o", agent)
-    packed = b"".join(_entry(name) for name in ("dev", "proc", "sys", "modules"))
-    packed += _entry("init", agent.read_bytes())
-    for module in modules:
-        packed += _entry(f"modules/{module.name}", module.read_bytes())
+    run("aarch64-linux-gnu-gcc", *flags, source, "-o", program)
+    folders = ("dev", "proc", "sys", "root", "modules")
+    packed = b"".join(_entry(name) for name in folders)
+    packed += _entry("init", program.read_bytes())
+    for number, module in enumerate(modules):
+        packed += _entry(f"modules/{number:02}-{module.name}", module.read_bytes())
     made = folder / "initramfs"
     made.write_bytes(packed + _entry("TRAILER!!!", b""))
     return made
@@ -277,7 +280,7 @@ def running(folder: Path, board: Revision) -> Iterator[Pi]:
         parts = kernel()
         started = (
             "-kernel", parts / "vmlinuz", "-append", CONSOLE,
-            "-initrd", initramfs(folder, [parts / name for name in MODULES]),
+            "-initrd", initramfs(folder, AGENT, [parts / name for name in MODULES]),
             "-dtb", tree(folder, parts / DTB, board),
         )  # fmt: skip
         console, its_console = socket.socketpair()
