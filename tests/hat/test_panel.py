@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ CHARGING = Shown(Phase.SESSION, has_fault=False, is_dead=False)
 LIVE = Shown(Phase.FINISHED, has_fault=False, is_dead=False)
 OUT = Shown(Phase.OUT_OF_SERVICE, has_fault=True, is_dead=True)
 RETRY_S = 0.2
+BUTTON = 2  # a GPIO that the board leaves free
 
 
 @dataclass
@@ -292,6 +294,17 @@ def test_missing_package_is_told_with_what_installs_it(
         factory_of("twin", {})
 
 
+def test_button_to_ground_is_heard_when_it_is_pressed() -> None:
+    factory, pressed = MockFactory(), threading.Event()
+    with contextlib.closing(Devices(factory, REV, has_lock=False)) as devices:
+        devices.hear(BUTTON, pressed.set)
+        pin = factory.pin(BUTTON)
+        assert pin.pull == "up"
+        assert not pressed.is_set()
+        pin.drive_low()
+        assert pressed.wait(PATIENCE_S)
+
+
 # --- the process
 
 
@@ -313,7 +326,11 @@ def played(hat: Running, play: Callable[[PanelLink], Awaitable[None]]) -> None:
     """Run a panel on the twin's daemon as long as something is played."""
 
     async def run() -> None:
-        options = {"pigpio_port": str(hat.port), "lock": "True"}
+        options = {
+            "pigpio_port": str(hat.port),
+            "lock": "True",
+            "button_gpio": str(BUTTON),
+        }
         with contextlib.closing(PanelLink("pigpio", options, RETRY_S)) as panel:
             await play(panel)
 
@@ -354,6 +371,17 @@ def test_process_shows_a_station_and_is_off_when_that_ends(
     played(hat, play)
     assert pi.get_mode(PINS.led_green) == pigpio.INPUT
     assert pi.get_mode(PINS.lock_in1) == pigpio.INPUT
+
+
+def test_process_passes_the_button_on(hat: Running, pi: pigpio.pi) -> None:
+    async def play(panel: PanelLink) -> None:
+        pressed: list[None] = []
+        panel.pressed = lambda: pressed.append(None)
+        await until(lambda: panel.is_ready, "ready")
+        pi.write(BUTTON, 0)
+        await until(lambda: len(pressed) == 1, "pressed")
+
+    played(hat, play)
 
 
 @pytest.mark.parametrize("fault", [DaemonFault.DEAD, DaemonFault.FROZEN])

@@ -14,6 +14,7 @@ from pilothat.board.revision import revision
 
 pytestmark = pytest.mark.net
 
+BUTTON = 2  # a GPIO that the board leaves free
 PORT = 8888  # in a network namespace of its own
 PINS = revision().pins
 LOOK = (
@@ -45,16 +46,45 @@ def panel_of(station: Process) -> int | None:
     return None
 
 
-def test_panel_shows_a_charge_and_its_death_does_not_touch_it(lab: Lab) -> None:
+def press(lab: Lab, name: str) -> None:
+    text = (
+        f"import pigpio, time\npi = pigpio.pi('127.0.0.1', {PORT})\n"
+        f"pi.write({BUTTON}, 0)\ntime.sleep(0.3)\npi.write({BUTTON}, 1)\n"
+    )
+    assert lab.start("a", name, PYTHON, "-c", text).popen.wait(10) == 0
+
+
+def on_the_hat(lab: Lab, settings: str) -> Process:
+    """Return a station on the twin of the HAT, with a panel."""
     config = lab.folder / "station.toml"
-    config.write_text(config.read_text() + 'driver = "pigpio"\npanel = true\n')
+    text = config.read_text().replace("[station]", f"[station]\n{settings}", 1)
+    config.write_text(
+        f'{text}driver = "pigpio"\npanel = true\nbutton_gpio = {BUTTON}\n'
+    )
     hat = lab.start(
         "a", "hat", PYTHON, "-m", "pilothat.service.cli", "hat-twin",
         "--socket", lab.bench, "--port", str(PORT),
     )  # fmt: skip
     hat.wait_for("ready port=")
     lab.segment()
-    station = lab.station()
+    return lab.station()
+
+
+def test_button_lets_a_car_charge_and_ends_its_charge(lab: Lab) -> None:
+    station = on_the_hat(lab, 'authorisation = "ask"')
+    car = lab.car()
+    car.wait_for("phase authorisation", 30)
+    press(lab, "allow")
+    car.wait_for("phase charging", 30)
+    press(lab, "stop")
+    assert car.popen.wait(30) == 0, car.text + station.text
+    assert '"outcome": "stopped"' in car.text
+    until(lambda: station.text.count("phase idle") == 2, 10, "idle again")
+    assert station.end() == 0
+
+
+def test_panel_shows_a_charge_and_its_death_does_not_touch_it(lab: Lab) -> None:
+    station = on_the_hat(lab, "")
     looking = lab.start("a", "looking", PYTHON, "-c", LOOK)
     until(lambda: lamps(looking) == "lamps 1 0", 15, "idle is green")
     car = lab.car("--soc", "79.9")

@@ -1,4 +1,4 @@
-"""LEDs and lock motor of a board by gpiozero, on the pin factory that fits its driver.
+"""LEDs, lock motor and a button by gpiozero, on the pin factory that fits the driver.
 
 gpiozero, pigpio's client and lgpio each fail in ways of their own; here all of them are
 a BoardError. What is closed, or never opened, leaves its pins as inputs: LEDs off,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -31,12 +31,16 @@ FACTORIES: Mapping[str, Sequence[str]] = {
 }
 
 
+BOUNCE_S = 0.05
+
+
 class Devices:
     """Both LEDs, and the motor where there is a lock; all off at first."""
 
     def __init__(self, factory: Any, board: Revision, *, has_lock: bool) -> None:
         self._factory = factory
         self._motor: Any = None
+        self._button: Any = None
         pins = board.pins
         with _told("panel"):
             zero = import_module("gpiozero")
@@ -45,6 +49,18 @@ class Devices:
             if has_lock:
                 bridge = pins.lock_in1, pins.lock_in2
                 self._motor = zero.Motor(*bridge, pwm=False, pin_factory=factory)
+
+    def hear(self, button_gpio: int, pressed: Callable[[], None]) -> None:
+        """Take a button to ground at a GPIO; ``pressed`` is called by another thread.
+
+        Raises BoardError.
+        """
+        with _told("button"):
+            zero = import_module("gpiozero")
+            self._button = zero.Button(
+                button_gpio, bounce_time=BOUNCE_S, pin_factory=self._factory
+            )
+            self._button.when_pressed = pressed
 
     def show(self, *, green: bool, red: bool) -> None:
         """Light the LEDs. Raises BoardError."""
@@ -66,7 +82,7 @@ class Devices:
     def close(self) -> None:
         """Switch everything off and let go. Raises BoardError."""
         with _told("panel"):
-            for device in (self._motor, *self._leds, self._factory):
+            for device in (self._button, self._motor, *self._leds, self._factory):
                 if device is not None:
                     device.close()
 

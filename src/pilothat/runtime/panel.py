@@ -17,6 +17,8 @@ from pilothat.frozen import dataclass
 from pilothat.station.phases import WITH_CAR, Phase
 
 READY = b"ready"  # what the process says first
+PRESSED = b"pressed"  # the button
+NO_BUTTON = -1
 TICK_S = 0.5  # half a blink; how often the LEDs are driven, changed or not
 DEAD_S = 1.0  # so long it must have been dead before the bolt goes in
 

@@ -12,11 +12,11 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pilothat.faults import Fault
 from pilothat.plant import SAFE_V
-from pilothat.runtime.panel import READY, Shown
+from pilothat.runtime.panel import PRESSED, READY, Shown
 from pilothat.station.station import Station
 
 log = logging.getLogger("pilothat.panel")
@@ -37,7 +37,10 @@ def shown_of(station: Station) -> Shown:
 
 
 class PanelLink:
-    """The panel's process, as long as it is not closed."""
+    """The panel's process, as long as it is not closed.
+
+    pressed: what to do when somebody presses the button
+    """
 
     def __init__(
         self, driver: str, options: Mapping[str, str], retry_s: float = RETRY_S
@@ -52,7 +55,13 @@ class PanelLink:
         self._again: asyncio.TimerHandle | None = None
         self._why = ""
         self._told = ""
+        self.is_ready = False
+        self.pressed: Callable[[], object] = lambda: None
         self._start()
+
+    def watch(self, station: Station, _event: object, _now: float) -> None:
+        """Let the panel know what a station shows now."""
+        self.show(shown_of(station))
 
     def show(self, shown: Shown) -> None:
         """Let the panel know, if it is news."""
@@ -114,7 +123,9 @@ class PanelLink:
         if message == READY:
             if self._told:
                 log.info("panel is back")
-            self._told = ""
+            self._told, self.is_ready = "", True
+        elif message == PRESSED:
+            self.pressed()
         elif message:
             self._why = message.decode(errors="replace")
         else:
@@ -139,6 +150,7 @@ class PanelLink:
         self._start()
 
     def _drop(self) -> None:
+        self.is_ready = False
         if self._socket is not None:
             self._loop.remove_reader(self._socket)
             self._socket.close()

@@ -2,13 +2,15 @@
 
 A client of a dead daemon keeps a thread busy, one of a frozen daemon blocks for ever;
 neither may happen where a charge is run. A turn that takes longer than HUNG_S ends this
-process by its alarm. Started by main with one end of the link: states come in, one
-line goes out, "ready" or why not. When main is gone it ends, with its pins as inputs.
+process by its alarm. Started by main with one end of the link: states come in, "ready"
+goes out, or why not, and what the button does. When main is gone it ends, with its pins
+as inputs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -19,7 +21,7 @@ import time
 from pilothat.board.calibration import board_of
 from pilothat.errors import PilotHatError
 from pilothat.runtime.lamps import opened_devices
-from pilothat.runtime.panel import READY, PanelLoop, parse
+from pilothat.runtime.panel import NO_BUTTON, PRESSED, READY, PanelLoop, parse
 
 HUNG_S = 3.0
 NICER = 10
@@ -39,6 +41,11 @@ def run(loop: PanelLoop, link: socket.socket) -> None:
         wait_s = loop.turn(time.monotonic())
 
 
+def _press(link: socket.socket) -> None:
+    with contextlib.suppress(BrokenPipeError):  # main is gone, and so are we soon
+        link.send(PRESSED)
+
+
 def main(arguments: list[str]) -> int:
     """Drive a panel: ``panelproc LINK_FD DRIVER [OPTION=VALUE...]``."""
     fd, driver, *given = arguments
@@ -51,9 +58,12 @@ def main(arguments: list[str]) -> int:
     try:
         board = board_of({**options, "calibration": ""})
         has_lock = options.get("lock") == "True"
+        button_gpio = int(options.get("button_gpio", NO_BUTTON))
         with opened_devices(driver, options, board, has_lock=has_lock) as devices:
             loop = PanelLoop(devices, board.lock.pulse_s, has_lock=has_lock)
             with contextlib.closing(loop):
+                if button_gpio != NO_BUTTON:
+                    devices.hear(button_gpio, functools.partial(_press, link))
                 link.send(READY)
                 run(loop, link)
     except PilotHatError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -23,6 +24,7 @@ from pilothat.station.phases import WITH_CAR, Phase
 from pilothat.station.report import report
 
 BY = "control"
+log = logging.getLogger("pilothat")
 
 
 class Deeds:
@@ -63,6 +65,18 @@ class Deeds:
         """Let the car charge, or not (``granted`` is false)."""
         is_granted = asked.get("granted") is not False
         return self._tell(Authorised(is_granted=is_granted, by=BY))
+
+    def press(self) -> None:
+        """Do what the button means: let a car charge, wake it, or end its charge."""
+        shell, station = self._shell, self._shell.station
+        if station.phase not in WITH_CAR:
+            log.info("button: nothing to do phase=%s", station.phase.value)
+        elif station.phase is Phase.PAUSED:
+            shell.feed(WakeUp())
+        elif station.visit.is_authorised is None:
+            shell.feed(Authorised(is_granted=True, by="button"))
+        else:
+            shell.feed(StopRequested(StopCause.USER))
 
     def wake(self, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """Offer a car that pauses to go on. Raises RefusedError."""

@@ -9,11 +9,13 @@ from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import DEFAULT, names
 from pilothat.board.wallboxwire import AUTO, DIALECTS, PILOTHAT
 from pilothat.frozen import dataclass
+from pilothat.runtime.panel import NO_BUTTON
 from pilothat.slac.timing import EIM_PATIENCE_S
 from pilothat.v2g.quirks import Quirk
 
 Value = str | int | float | bool
 INSTALLED = "/etc/pilothat/pilothat.toml"  # of the service
+LAST_GPIO = 27  # at the header
 CONTROL = "/run/pilothat/control.sock"
 
 
@@ -94,7 +96,8 @@ KEYS: Sequence[Key] = (
         "authorisation",
         str,
         "free",
-        "free: every car may charge; ask: wait for SIGUSR1 (sent by a button)",
+        "free: every car may charge; ask: it waits for `pilothat authorize`, a button "
+        "or SIGUSR1",
         choices=("free", "ask"),
     ),
     Key(
@@ -353,6 +356,17 @@ KEYS: Sequence[Key] = (
         default=False,
         why="a socket's lock holds the plug from the match until the outlet is dead; "
         "needs board.panel",
+    ),
+    Key(
+        "board",
+        "button_gpio",
+        int,
+        NO_BUTTON,
+        "GPIO of a button to ground, at a pin that the HAT leaves free: it lets a car "
+        "charge that waits for it, wakes one that sleeps, and ends a charge; "
+        "-1 is none; needs board.panel",
+        NO_BUTTON,
+        LAST_GPIO,
     ),
     Key(
         "board",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from pilothat.board.calibration import board_of
+from pilothat.board.revision import revision
 from pilothat.errors import ConfigError
 from pilothat.plant import AcRatings, Ratings
 from pilothat.runtime.boards import chosen
+from pilothat.runtime.panel import NO_BUTTON
 from pilothat.service.config import Settings
 from pilothat.slac.settings import SlacSettings, Validates
 from pilothat.station.settings import StationSettings
@@ -23,12 +27,7 @@ PROTOCOLS = {"all": ("iso2", "din"), "din": ("din",), "iso2": ("iso2",)}
 def check(settings: Settings) -> None:
     """Raise ConfigError for settings that are good alone, but not together."""
     _tariff(settings.text("v2g.tariff"))
-    if settings.flag("board.lock") and not settings.flag("board.panel"):
-        raise ConfigError(
-            "is moved by the panel, and board.panel is false",
-            where="board.lock",
-            remedy="Set board.panel to true",
-        )
+    _panel(settings)
     if settings.text("station.outlet") != "ac":
         return
     if settings.text("v2g.protocols") == "din":
@@ -43,6 +42,29 @@ def check(settings: Settings) -> None:
             where="supply.simulate_precharge",
             remedy="Take it out",
         )
+
+
+def _panel(settings: Settings) -> None:
+    """Raise ConfigError for a lock or a button that nobody would look after."""
+    button_gpio = settings.number("board.button_gpio")
+    wanted = {
+        "board.lock": settings.flag("board.lock"),
+        "board.button_gpio": button_gpio != NO_BUTTON,
+    }
+    for where, is_wanted in wanted.items():
+        if is_wanted and not settings.flag("board.panel"):
+            raise ConfigError(
+                "belongs to the panel, and board.panel is false",
+                where=where,
+                remedy="Set board.panel to true",
+            )
+    for name, gpio in asdict(revision(settings.text("board.revision")).pins).items():
+        if gpio == button_gpio:
+            raise ConfigError(
+                f"GPIO {gpio} is the HAT's {name}",
+                where="board.button_gpio",
+                remedy="Take a pin that it leaves free (docs/hardware.md)",
+            )
 
 
 def with_board(settings: Settings) -> Settings:

@@ -38,7 +38,7 @@ from pilothat.runtime.health import BootTimes, Health
 from pilothat.runtime.journalfile import NO_ROOM, JournalFile
 from pilothat.runtime.latches import Latches
 from pilothat.runtime.notify import Notifier
-from pilothat.runtime.panellink import PanelLink, shown_of
+from pilothat.runtime.panellink import PanelLink
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.records import Records
 from pilothat.runtime.sdpport import SdpPort
@@ -133,11 +133,16 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
         waiting = Waiting(name, guard, notifier, boot)
         if options.wait and not await waiting.run(_control_of(settings)):
             return 0
-        shell = _shell(stack, wanted, guard, boot)
+        panel = stack.enter_context(_panel(settings))
+        shown = () if panel is None else (panel.watch,)
+        shell = _shell(stack, wanted, guard, (boot.watch, *shown))
         waiting.pass_on(shell)
         _recall(shell, settings)
         _hear_signals(shell, options.config)
-        control = ControlServer(_control_of(settings), Deeds(shell).table)
+        deeds = Deeds(shell)
+        if panel is not None:
+            panel.pressed = deeds.press
+        control = ControlServer(_control_of(settings), deeds.table)
         stack.enter_context(contextlib.closing(control))
         await control.open()
         stack.enter_context(contextlib.closing(Health(shell, notifier)))
@@ -149,7 +154,10 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
 
 
 def _shell(
-    stack: contextlib.ExitStack, wanted: Wanted, guard: GuardLink, boot: BootTimes
+    stack: contextlib.ExitStack,
+    wanted: Wanted,
+    guard: GuardLink,
+    watchers: Sequence[Watcher],
 ) -> Shell:
     """Open all ports and make the station; the stack closes them."""
     settings = wanted.settings
@@ -168,8 +176,8 @@ def _shell(
     entropy = Recorder(os.urandom)
     needs_clock = bool(wanted.contracts or made.iso2.tariff)
     clock = WallClock().read if needs_clock else None
-    watchers = (boot.watch, *stack.enter_context(_watchers(settings, journal)))
-    ports = Ports(guard, supply, plc, sdp, interface, wanted.tls, clock, watchers)
+    watching = (*watchers, *stack.enter_context(_watchers(settings, journal)))
+    ports = Ports(guard, supply, plc, sdp, interface, wanted.tls, clock, watching)
     return Shell(Station(made, entropy), entropy, ports, journal)
 
 
@@ -189,9 +197,6 @@ def _watchers(
     """Return who else wants to know what happens."""
     with contextlib.ExitStack() as stack:
         found: list[Watcher] = []
-        panel = stack.enter_context(_panel(settings))
-        if panel is not None:
-            found.append(lambda station, _event, _now: panel.show(shown_of(station)))
         folder = settings.text("station.records")
         if folder and _is_folder(folder, "station.records"):
             file = (lambda: journal.file) if journal else str

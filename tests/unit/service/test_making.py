@@ -37,6 +37,9 @@ def test_each_tolerance_has_its_switch(text: str, quirks: frozenset[Quirk]) -> N
             'outlet = "ac"\n[supply]\nsimulate_precharge = true\n',
             "supply.simulate_precharge",
         ),
+        ("[board]\nlock = true\n", "board.lock"),
+        ("[board]\nbutton_gpio = 2\n", "board.button_gpio"),
+        ("[board]\npanel = true\nbutton_gpio = 22\n", "board.button_gpio"),
     ],
 )
 def test_what_does_not_go_together_is_refused(text: str, where: str) -> None:
@@ -51,6 +54,7 @@ def test_what_goes_together_is_taken() -> None:
         "",
         'outlet = "ac"\n',
         '[v2g]\nprotocols = "din"\n[supply]\nsimulate_precharge = true\n',
+        "[board]\npanel = true\nlock = true\nbutton_gpio = 2\n",
     ):
         settings = config.check(GOOD + text, "f")
         check(settings)
