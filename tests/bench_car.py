@@ -292,7 +292,7 @@ async def _sessions(options: argparse.Namespace) -> Watch:
     index = netwatch.find(options.tcp or options.interface).index
     wish = Wish(options.loops, options.burst, index, not options.bench, options.pid)
     watch = Watch()
-    tls = car_tls(options.pki) if options.pki else None
+    tls = car_tls(options.pki, asks_status=options.ocsp) if options.pki else None
     for _ in range(options.sessions):
         await _session(options, wish, watch, tls)
         await asyncio.sleep(options.rest)
@@ -305,6 +305,7 @@ def main() -> None:
     parser.add_argument("--tcp")
     parser.add_argument("--bench")
     parser.add_argument("--pki", type=Path)
+    parser.add_argument("--ocsp", action="store_true", help="insist on a response")
     parser.add_argument("--loops", type=int, default=100)
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--pid", type=int, default=0, help="of the station")

@@ -25,6 +25,7 @@ WARM_UP_S = 8.0  # the codec's functions are made while nothing happens
 LOOPS, FOREIGN_LOOPS = 10_000, 60
 WARM_UPS = 3  # sessions, before memory is looked at
 LOOPS_A_SESSION = 50
+STAPLED_SHARE = 4  # of so many sessions, one is measured again with an OCSP response
 BURST_S = 5.0
 MANY = 50  # messages between two reports of the supply: somebody asks at once
 LIMIT_S = 3600.0
@@ -167,13 +168,22 @@ def _secure(say: Say, folder: Path, sessions: int) -> Times:
             f"{before} -> {_memory(station)} MB",
             "flat",
         )
-        handshakes = told["handshakes_s"]
-        assert isinstance(handshakes, list)
-        figure = _figure(handshakes)
-        say(f"TLS handshake ({len(handshakes)})", figure, "p99 <= 60 ms")
-        times = _times(told)
-        _percentiles(say, "TLS", times, FIGURES)
+        times = _handshakes(say, "TLS", told)
+        sh(PYTHON, "-m", "pilothat.service.cli", "pki", "ocsp", str(pki))
+        stapled = ("--ocsp", "--sessions", str(max(1, sessions // STAPLED_SHARE)))
+        _handshakes(say, "TLS with OCSP", _car(lab, *wants, *loops, *stapled))
         return times
+
+
+def _handshakes(say: Say, name: str, told: Mapping[str, object]) -> Times:
+    """Print how long handshakes and answers take, whichever library speaks TLS."""
+    handshakes = told["handshakes_s"]
+    assert isinstance(handshakes, list)
+    figure = _figure(handshakes)
+    say(f"{name} handshake ({len(handshakes)})", figure, "p99 <= 60 ms")
+    times = _times(told)
+    _percentiles(say, name, times, FIGURES)
+    return times
 
 
 def _foreign(folder: Path, pki: Path | None) -> Times:
