@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -76,7 +76,7 @@ def test_good_board_passes_and_its_contactor_was_never_closed(hat: Running) -> N
         "lock moves",
         "emergency stop opens",
     ]
-    assert len(found) == 35
+    assert len(found) == 41
 
 
 def test_contactor_is_measured_when_that_is_asked_for(hat: Running) -> None:
@@ -175,7 +175,7 @@ def test_driver_by_the_kernel_passes_the_same_rows(
 ) -> None:
     given = ["--board", "kernel", "--option", f"kernel_twin={hat.kernel}"]
     assert main(["selftest", *given]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "30 PASS, 0 FAIL, 17 SKIP"
+    assert capsys.readouterr().out.splitlines()[-1] == "36 PASS, 0 FAIL, 17 SKIP"
     hat.fail(HatFault.RCM_TRIPPED)
     assert main(["selftest", *given]) == 1
     told = capsys.readouterr().out
@@ -197,6 +197,19 @@ def test_driver_without_codes_skips_what_it_cannot_tell_and_measures_the_rest(
     for name in ("+12 V and -12 V rail", "PP", "watchdog trips after"):
         assert found[name].verdict is Verdict.SKIP
         assert found[name].note == NO_CODES
+
+
+def test_another_frequency_and_another_reference_are_told(hat: Running) -> None:
+    other = replace(REV, adc=replace(REV.adc, vref_v=2.5))
+    wrong = replace(REV, pwm=replace(REV.pwm, frequency_hz=2_000))
+    for made_for, read_by, name in (
+        (REV, other, "ADC reference"),
+        (wrong, REV, "CP at 5 %, frequency"),
+    ):
+        client = Client(port=hat.port)
+        with contextlib.closing(PigpioHat(client, made_for, PATIENT_S)) as board:
+            found = {row.name: row for row in rows(Probe(board, read_by))}
+        assert found[name].verdict is Verdict.FAIL, name
 
 
 def test_load_on_the_pilot_is_told_as_its_state(hat: Running) -> None:
@@ -228,7 +241,7 @@ def test_command_prints_every_value_with_its_limits(
 ) -> None:
     assert main(["selftest", "--board", "twin"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "30 PASS, 0 FAIL, 17 SKIP"
+    assert lines[-1] == "36 PASS, 0 FAIL, 17 SKIP"
     assert any("+12 V rail" in line and "PASS" in line for line in lines)
 
 

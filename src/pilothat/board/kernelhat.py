@@ -89,6 +89,10 @@ class KernelHat:
         """Return so many conversions of a channel, one right after the other."""
         return self._converter.codes(channel, count)
 
+    def frequency_hz(self) -> float:
+        """Return what the kernel has set the PWM to. Raises BoardError."""
+        return self._pilot.frequency_hz()
+
     def heartbeat(self) -> None:
         """Give the watchdog its edge."""
         self._beat ^= 1

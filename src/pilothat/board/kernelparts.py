@@ -140,6 +140,11 @@ class Pilot:
         with telling(self._folder):
             self._io.write(f"{self._folder}/duty_cycle", str(duty_ns))
 
+    def frequency_hz(self) -> float:
+        """Return what is set. Raises BoardError."""
+        with telling(self._folder):
+            return NS / int(self._io.read(f"{self._folder}/period"))
+
     def close(self) -> None:
         """Give the channel back, low."""
         self.set_duty(0.0)

@@ -116,6 +116,11 @@ class PigpioHat:
         words = self._do(Batch(*(self._read(channel),) * count))
         return [word & self._board.adc.top for word in words]
 
+    def frequency_hz(self) -> float:
+        """Return what the daemon has set the PWM to. Raises BoardError."""
+        frequency_hz, _ = self._client.ask(Cmd.PFG, self._board.pins.cp_pwm)
+        return float(frequency_hz)
+
     def heartbeat(self) -> None:
         """Give the watchdog its edge, and the dead-man script its number.
 

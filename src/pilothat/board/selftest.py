@@ -24,6 +24,7 @@ TRIES = 3  # of a measurement that was disturbed
 SHARE_PCT = 3.0
 DUTIES_PCT = (5.0, 10.0, 16.0, 50.0, 96.0)
 TRIP_LATE_S = 0.1  # beyond the watchdog's window
+FREQUENCY_HZ = (995.0, 1005.0)  # as it is set; the same table: 1 kHz, half a percent
 OPEN_V, LOW_V = (11.4, 12.6), (-12.6, -11.4)  # of a generator, IEC 61851-1 table A.2
 SEEN = (PilotLevel.A, PilotLevel.B, PilotLevel.C, PilotLevel.D)
 NO_CODES = "this driver tells no codes of the converter"
@@ -31,10 +32,13 @@ NO_CODES = "this driver tells no codes of the converter"
 
 @runtime_checkable
 class Coded(Protocol):
-    """A driver that tells what the converter reads."""
+    """A driver that tells what the converter reads, and what the PWM is set to."""
 
     def codes(self, channel: int, count: int) -> Sequence[int]:
         """Return so many conversions of a channel, one right after the other."""
+
+    def frequency_hz(self) -> float:
+        """Return what the PWM's hardware is set to."""
 
 
 class Probe:
@@ -146,10 +150,16 @@ def _rails(probe: Probe) -> Iterator[Row]:
     board, channels = probe.board, probe.board.channels
     part = board.limits.rail_tolerance
     high_v, low_v = board.driver.rail_high_v, board.driver.rail_low_v
-    measured = board.rail_v(mean(probe.codes(channels.rail_high)))
-    yield Row("+12 V rail", measured, "V", high_v * (1 - part), high_v * (1 + part))
-    measured = probe.volts(channels.rail_low)
-    yield Row("-12 V rail", measured, "V", low_v * (1 + part), low_v * (1 - part))
+    high = board.rail_v(mean(probe.codes(channels.rail_high)))
+    yield Row("+12 V rail", high, "V", high_v * (1 - part), high_v * (1 + part))
+    low = probe.volts(channels.rail_low)
+    yield Row("-12 V rail", low, "V", low_v * (1 + part), low_v * (1 - part))
+    # what both are off by is no rail's fault, but what they are read with
+    share = mean((high_v / high, low_v / low)) if high > 0 > low else None
+    vref_v = board.adc.vref_v
+    measured = None if share is None else share * vref_v
+    limits_v = vref_v * (1 - part), vref_v * (1 + part)
+    yield Row("ADC reference", measured, "V", *limits_v, "by both rails")
 
 
 def _inputs(probe: Probe) -> Iterator[Row]:
@@ -216,9 +226,11 @@ def _pulses(probe: Probe) -> Iterator[Row]:
         yield Row(f"{name}, low", probe.low_v(), "V", *LOW_V)
         if probe.coded is None:
             yield skipped(f"{name}, duty", NO_CODES)
+            yield skipped(f"{name}, frequency", NO_CODES)
             continue
         low, high = duty_pct - SHARE_PCT, duty_pct + SHARE_PCT
         yield Row(f"{name}, duty", probe.share_pct(duty_pct), "%", low, high)
+        yield Row(f"{name}, frequency", probe.coded.frequency_hz(), "Hz", *FREQUENCY_HZ)
 
 
 def _level(name: str, volts: float) -> Row:
