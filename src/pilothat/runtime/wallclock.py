@@ -7,12 +7,15 @@ after the start. The kernel knows whether anybody (chrony, ntpd, timesyncd) keep
 from __future__ import annotations
 
 import ctypes
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from pilothat.frozen import dataclass
 from pilothat.v2g.plant import TimeOfDay
+
+log = logging.getLogger("pilothat")
 
 EARLIEST_S = 1_767_225_600  # 2026: it cannot be earlier than this program was written
 TIME_ERROR = 5  # adjtimex: nobody keeps this clock
@@ -57,3 +60,26 @@ class WallClock:
         """Tell whether the time was kept while the power was off."""
         has_clock = self.clocks.is_dir() and any(self.clocks.iterdir())
         return has_clock or not self.board.exists()
+
+
+class ToldClock:
+    """A clock that says in the log when it cannot be trusted, and when it can again."""
+
+    def __init__(self, read: Callable[[], TimeOfDay]) -> None:
+        self._read = read
+        self._is_trusted = True
+        self.read()
+
+    def read(self) -> TimeOfDay:
+        """Return the time of day."""
+        today = self._read()
+        if today.is_trusted is not self._is_trusted:
+            self._is_trusted = today.is_trusted
+            if today.is_trusted:
+                log.info("the clock is trusted now")
+            else:
+                log.warning(
+                    "the clock is not trusted: certificates are not judged by their "
+                    "dates, no tariff is told. It needs the network, or a battery"
+                )
+        return today

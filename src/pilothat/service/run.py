@@ -45,7 +45,7 @@ from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.shell import RESTART, Ports, Shell, Watcher
 from pilothat.runtime.v2gport import TlsOffer
 from pilothat.runtime.waiting import Waiting
-from pilothat.runtime.wallclock import WallClock
+from pilothat.runtime.wallclock import ToldClock, WallClock
 from pilothat.service import config
 from pilothat.service.config import Settings
 from pilothat.service.deeds import Deeds
@@ -175,7 +175,7 @@ def _shell(
     supply = stack.enter_context(contextlib.closing(open_supply(driver, chosen)))
     entropy = Recorder(os.urandom)
     needs_clock = bool(wanted.contracts or made.iso2.tariff)
-    clock = WallClock().read if needs_clock else None
+    clock = ToldClock(WallClock().read).read if needs_clock else None
     watching = (*watchers, *stack.enter_context(_watchers(settings, journal)))
     ports = Ports(guard, supply, plc, sdp, interface, wanted.tls, clock, watching)
     return Shell(Station(made, entropy), entropy, ports, journal)
@@ -217,6 +217,8 @@ def _is_folder(path: str, key: str) -> bool:
     """Make a folder; False where the disk has no room for it. Raises ConfigError."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            log.error("%s can only be read: no charge is recorded", path)
     except OSError as error:
         if error.errno in NO_ROOM:
             log.error("nothing is kept in %s error=%s", path, error.strerror)  # noqa: TRY400

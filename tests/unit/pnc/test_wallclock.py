@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from pilothat.runtime.wallclock import (
     EARLIEST_S,
     TIME_ERROR,
+    ToldClock,
     WallClock,
     kernel_state,
 )
+from pilothat.v2g.plant import TimeOfDay
 
 
 @pytest.mark.parametrize(
@@ -49,3 +52,14 @@ def test_moment_is_now() -> None:
 
 def test_kernel_says_one_of_its_six_states() -> None:
     assert kernel_state() in range(TIME_ERROR + 1)
+
+
+def test_clock_that_is_not_trusted_is_told_once_and_so_is_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trusted = iter((False, False, True, True))
+    with caplog.at_level(logging.INFO):
+        clock = ToldClock(lambda: TimeOfDay(7.0, is_trusted=next(trusted)))
+        assert [clock.read().is_trusted for _ in range(3)] == [False, True, True]
+    assert caplog.text.count("the clock is not trusted") == 1
+    assert caplog.text.count("the clock is trusted now") == 1
