@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.net.lab import Lab, Process, until
+from tests.system.conftest import SETTINGS
 from tests.system.machine import Machine
 
 pytestmark = pytest.mark.system
@@ -110,6 +111,14 @@ def test_its_state_is_told_to_who_may_know(station: Machine) -> None:
     assert "(group pilothat)" in stranger.stderr
     member = station.run(*SOMEBODY, "--groups=pilothat", *asked)
     assert member.returncode == 0, member.stderr
+
+
+def test_second_station_on_its_modem_is_refused(station: Machine) -> None:
+    by_hand = station.run("pilothat", "run", "--config", f"/{SETTINGS}")
+    assert by_hand.returncode == 1
+    assert f"another station (process {station.shown('MainPID')})" in by_hand.stderr
+    assert "sudo systemctl stop pilothatd" in by_hand.stderr
+    assert status(station)["is_guard_alive"]
 
 
 def test_a_car_charges_and_its_charge_is_in_the_list(

@@ -14,13 +14,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,6 +36,7 @@ from pilothat.runtime.health import BootTimes, Health
 from pilothat.runtime.journalfile import NO_ROOM, JournalFile
 from pilothat.runtime.latches import Latches
 from pilothat.runtime.notify import Notifier
+from pilothat.runtime.onlyone import alone_with, board_of
 from pilothat.runtime.panellink import PanelLink
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.records import Records
@@ -128,7 +127,7 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
     settings, notifier, boot = wanted.settings, Notifier(), BootTimes()
     with contextlib.ExitStack() as stack:
         name = settings.text("station.interface")
-        stack.enter_context(_only_one(name))
+        stack.enter_context(_only_one(settings))
         guard = stack.enter_context(_guard(settings))
         waiting = Waiting(name, guard, notifier, boot)
         if options.wait and not await waiting.run(_control_of(settings)):
@@ -275,26 +274,13 @@ def _journal(settings: Settings, made: StationSettings) -> JournalFile | None:
 
 
 @contextlib.contextmanager
-def _only_one(interface: str) -> Iterator[None]:
-    """Hold the lock of an interface: two stations on one would fight over its modem.
-
-    Interfaces of another network namespace are others, though of the same name.
-    """
-    space = Path("/proc/self/ns/net").stat().st_ino
-    path = Path(tempfile.gettempdir()) / f"pilothat-{interface}-{space}.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise PilotHatError(
-                f"another station (process {file.read().strip()}) runs here",
-                where=interface,
-                remedy="Stop it first",
-            ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Have interface and board: two stations on one would fight over it."""
+    board = board_of(settings.text("board.driver"), settings.section("board"))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(alone_with(settings.text("station.interface")))
+        if board:
+            stack.enter_context(alone_with(board))
         yield
 
 
