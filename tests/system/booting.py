@@ -60,9 +60,15 @@ class Boot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._popen.terminate()
-        self._popen.communicate()
+        if error:
+            self._popen.terminate()
+        self._popen.communicate()  # a Pi that is told to ends by itself
         self._folder.cleanup()
+
+    @property
+    def text(self) -> str:
+        """All that it has said."""
+        return "\n".join(self._said)
 
     @property
     def took_s(self) -> float:

@@ -28,8 +28,8 @@ host_name = "garage"
 interface = "evse0"
 """
 JOURNAL = "/var/lib/pilothat/journal"
-NEARLY_FULL, EMPTY = "bench.soc=79.95", "bench.soc=20"
-READY = "boot_to_ready_s="
+NEARLY_FULL, EMPTY = "bench.soc=79.95", "bench.soc=20.8"
+LOST_S = 5.0  # a second is meant; the emulated card is slow
 
 
 @pytest.fixture(scope="module")
@@ -90,21 +90,38 @@ def test_second_boot_is_a_station_and_a_car_charges(
 ) -> None:
     with cards.timed("boot and charge"), Boot(installed, NEARLY_FULL) as boot:
         boot.wait_for("Started pilothatd.service")
-        record_property("boot to READY on the emulated Pi, s", boot.at_s)
+        record_property("emulated Pi, boot to READY, s of its own", boot.at_s)
         record_property("the same, s of this machine", boot.took_s)
+        boot.wait_for("boot_to_ready_s=")
+        record_property("ready for a car, s of its own", boot.at_s)
         boot.wait_for("the car plugs in")
         plugged_s = boot.at_s
         charges(boot)
-        record_property("visit of a car on the emulated Pi, s", boot.at_s - plugged_s)
-        record_property("from boot to off, s of this machine", boot.took_s)
+        record_property(
+            "the car until the Pi is off, s of its own", boot.at_s - plugged_s
+        )
+        record_property("all of it, s of this machine", boot.took_s)
+    # a container may refuse these, its kernel is another's; here the unit has them all
+    assert "timing is best effort" not in boot.text
+    assert "does not support BPF/cgroup firewalling" not in boot.text
 
 
-def test_power_cut_in_a_charge_leaves_a_card_that_is_a_station(
-    installed: Card, tmp_path: Path
+def test_power_cut_in_a_charge_costs_seconds_of_its_journal_and_nothing_else(
+    installed: Card, tmp_path: Path, record_property: Recorder
 ) -> None:
     with cards.timed("boot and power cut"), Boot(installed, EMPTY) as boot:
         boot.wait_for("phase charging")
         boot.wait_for("soc_pct=21")
+        cut_s = boot.at_s
         boot.cut()
     with cards.timed("boot after it"), Boot(installed, NEARLY_FULL) as boot:
         charges(boot)
+    installed.dump(JOURNAL, tmp_path)
+    cut, _ = sorted(tmp_path.glob("journal/*"))[-2:]
+    *whole, last = cut.read_text().splitlines(keepends=True)
+    entries = [json.loads(line) for line in whole]
+    if last.endswith("\n"):
+        entries.append(json.loads(last))
+    lost_s = cut_s - entries[-1]["at"]
+    record_property("journal lost by the power cut, s of the Pi", lost_s)
+    assert lost_s <= LOST_S
