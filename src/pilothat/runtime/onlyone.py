@@ -11,6 +11,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 
 from pilothat.errors import PilotHatError
 
@@ -26,7 +27,7 @@ _BOARD_AT: Mapping[str, Sequence[str]] = {
 @contextlib.contextmanager
 def alone_with(what: str) -> Iterator[None]:
     """Have something for this station alone. Raises PilotHatError."""
-    name = f"\0pilothat {what}"
+    name = f"\0pilothat {sha256(what.encode()).hexdigest()}"  # of any length
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
         try:
             lock.bind(name)

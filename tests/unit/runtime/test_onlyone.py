@@ -56,6 +56,11 @@ def test_killed_holder_has_nothing_any_more(
     until(is_free, "free")
 
 
+def test_name_may_be_longer_than_that_of_a_socket() -> None:
+    with alone_with(f"board wallbox /dev/{'x' * 200}"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("driver", "options", "name"),
     [
