@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import bench_exi, bench_hat, bench_slac, bench_v2g
+from tests import bench_exi, bench_hat, bench_slac, bench_system, bench_v2g
 from tests.net.lab import Lab, Process, sh, until
 
 from pilothat.runtime.plcport import open_packet_socket
@@ -263,6 +263,7 @@ def main() -> None:
     bench_v2g.measure(say, options.sessions)
     for driver in ("pigpio", "kernel"):
         bench_hat.measure(say, options.trials, driver)
+    bench_system.measure(say)
 
 
 if __name__ == "__main__":
