@@ -53,6 +53,11 @@ def status(machine: Machine) -> dict[str, object]:
     return dict(json.loads(told.stdout))
 
 
+def reload(machine: Machine) -> None:
+    done = machine.run("systemctl", "reload", "pilothatd")
+    assert done.returncode == 0, done.stderr
+
+
 def comes_back(machine: Machine, started: int) -> None:
     """Wait until the service has been started anew and can be asked."""
     machine.wait_for("systemd[1]: Started pilothatd", started + 1)
@@ -98,6 +103,10 @@ def test_interface_that_comes_late_is_waited_for_with_a_steady_pilot(
 ) -> None:
     machine.wait_for("no interface")
     until(lambda: "waiting" in machine.shown("StatusText"), 10, "status line")
+    starts, told = machine.started, machine.count("no interface")
+    reload(machine)
+    until(lambda: machine.count("no interface") == told + 1, 10, "waiting anew")
+    assert machine.started == starts
     request.getfixturevalue("station")
     assert machine.count("boot_to_pilot_s=") == 1
 
@@ -111,6 +120,22 @@ def test_its_state_is_told_to_who_may_know(station: Machine) -> None:
     assert "(group pilothat)" in stranger.stderr
     member = station.run(*SOMEBODY, "--groups=pilothat", *asked)
     assert member.returncode == 0, member.stderr
+
+
+def test_reload_takes_new_settings_and_no_bad_ones(station: Machine) -> None:
+    path = station.tree.path / SETTINGS
+    good, main = path.read_text(), station.shown("MainPID")
+    ready = station.count("boot_to_ready_s=")
+    path.write_text(good.replace('evse_id = "', 'evse_id = "AB'))
+    reload(station)
+    station.wait_for("new settings are taken")
+    station.wait_for("boot_to_ready_s=", ready + 1)
+    path.write_text("nonsense")
+    reload(station)
+    station.wait_for("the settings stay as they are")
+    path.write_text(good)
+    assert station.shown("MainPID") == main
+    assert status(station)["is_guard_alive"]
 
 
 def test_second_station_on_its_modem_is_refused(station: Machine) -> None:
@@ -170,3 +195,17 @@ def test_whatever_dies_or_hangs_the_board_is_made_safe_and_the_station_is_back(
     comes_back(station, started)
     assert station.count(why) == told + 1
     assert station.count(" safe: ") == safe + 1
+
+
+def test_guard_that_outlives_main_opens_in_order(station: Machine) -> None:
+    """It is slow: without the pause of ExecStop it would be killed before."""
+    station.wait_for("systemd[1]: Started pilothatd")
+    until(lambda: station.guard > 0, 10, "guard")
+    started, gone, guard = station.started, station.count("main is gone"), station.guard
+    ended = station.count("Main process exited")
+    os.kill(guard, signal.SIGSTOP)
+    os.kill(station.main, signal.SIGKILL)
+    station.wait_for("Main process exited", ended + 1)
+    os.kill(guard, signal.SIGCONT)
+    comes_back(station, started)
+    assert station.count("main is gone") == gone + 1

@@ -33,10 +33,9 @@ class Health:
         self._beat()
 
     def close(self) -> None:
-        """Say that the end has begun, and nothing more."""
+        """Say nothing more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._notifier.stopping()
 
     def _beat(self) -> None:
         has_begun = self._shell.has_heard_guard

@@ -41,7 +41,7 @@ PIPE_BYTES = 1 << 20  # what Linux lets anybody have
 MOST_WAITING = 4 * 1024 * 1024  # bytes beyond a full pipe, a minute of events
 ROOM_BYTES = 512 * 1024  # that a disk must have before a file is begun
 SYNC_S = 1.0  # what a loss of power may take
-ENDS_S = 5.0  # for a disk to take the rest
+ENDS_S = 3.0  # for a disk to take the rest; less than the watchdog
 AGAIN_S = 3.0  # between two looks whether there is room again
 # A disk may be so at any start; a station without a journal charges all the same.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from pilothat.errors import BoardError, PilotHatError
@@ -38,12 +39,23 @@ class Waiting:
         self._guard = guard
         self._notifier = notifier
         self._boot = boot
+        self.is_restarting = False
         self._facts: dict[type, PilotFact | GuardFact] = {}  # the newest of each
 
-    async def run(self, control: Path) -> bool:
-        """Return when it is there; False if told to stop. Raises BoardError."""
+    async def run(self, control: Path, reread: Callable[[], bool]) -> bool:
+        """Return when it is there; False if told to stop. Raises BoardError.
+
+        reread: asked at SIGHUP; when it finds new settings, ``is_restarting`` is set
+        """
         told = asyncio.Event()
         loop = asyncio.get_running_loop()
+
+        def restart() -> None:
+            if reread():
+                self.is_restarting = True
+                told.set()
+
+        loop.add_signal_handler(signal.SIGHUP, restart)
         loop.add_signal_handler(signal.SIGTERM, told.set)
         loop.add_signal_handler(signal.SIGINT, told.set)
         with contextlib.closing(

@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pilothat.errors import ConfigError, PilotHatError
@@ -130,8 +131,9 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
         stack.enter_context(_only_one(settings))
         guard = stack.enter_context(_guard(settings))
         waiting = Waiting(name, guard, notifier, boot)
-        if options.wait and not await waiting.run(_control_of(settings)):
-            return 0
+        path, is_good = _control_of(settings), partial(_is_good, options.config)
+        if options.wait and not await waiting.run(path, is_good):
+            return RESTART if waiting.is_restarting else 0
         panel = stack.enter_context(_panel(settings))
         shown = () if panel is None else (panel.watch,)
         shell = _shell(stack, wanted, guard, (boot.watch, *shown))
@@ -141,15 +143,18 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
         deeds = Deeds(shell)
         if panel is not None:
             panel.pressed = deeds.press
-        control = ControlServer(_control_of(settings), deeds.table)
+        control = ControlServer(path, deeds.table)
         stack.enter_context(contextlib.closing(control))
         await control.open()
         stack.enter_context(contextlib.closing(Health(shell, notifier)))
         announcing = asyncio.create_task(_announce(shell, name, boot))
         try:
-            return await shell.run()
+            code = await shell.run()
         finally:
             announcing.cancel()
+        if code != RESTART:  # told so, the manager waits for an end, and kills
+            notifier.stopping()
+        return code
 
 
 def _shell(
@@ -254,13 +259,19 @@ def _hear_signals(shell: Shell, path: Path) -> None:
 
 def _reread(shell: Shell, path: Path) -> None:
     """Take new settings as soon as no car is here; bad ones are not taken."""
+    if _is_good(path):
+        log.info("new settings are taken when no car is here")
+        shell.restart()
+
+
+def _is_good(path: Path) -> bool:
+    """Tell whether settings can be taken; bad ones are told."""
     try:
         _read(path)
     except PilotHatError as error:
         log.error("the settings stay as they are error=%s", error)  # noqa: TRY400
-        return
-    log.info("new settings are taken when no car is here")
-    shell.restart()
+        return False
+    return True
 
 
 def _journal(settings: Settings, made: StationSettings) -> JournalFile | None:
