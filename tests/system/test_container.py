@@ -195,17 +195,3 @@ def test_whatever_dies_or_hangs_the_board_is_made_safe_and_the_station_is_back(
     comes_back(station, started)
     assert station.count(why) == told + 1
     assert station.count(" safe: ") == safe + 1
-
-
-def test_guard_that_outlives_main_opens_in_order(station: Machine) -> None:
-    """It is slow: without the pause of ExecStop it would be killed before."""
-    station.wait_for("systemd[1]: Started pilothatd")
-    until(lambda: station.guard > 0, 10, "guard")
-    started, gone, guard = station.started, station.count("main is gone"), station.guard
-    ended = station.count("Main process exited")
-    os.kill(guard, signal.SIGSTOP)
-    os.kill(station.main, signal.SIGKILL)
-    station.wait_for("Main process exited", ended + 1)
-    os.kill(guard, signal.SIGCONT)
-    comes_back(station, started)
-    assert station.count("main is gone") == gone + 1
