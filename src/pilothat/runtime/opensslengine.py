@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,9 +14,8 @@ from pilothat.pnc.certificate import CURVE as SECP256R1
 from pilothat.runtime.pipe import TlsError
 from pilothat.runtime.tlsside import CIPHERS, Shown, Side
 
-SESSIONS = b"pilothat"  # OpenSSL resumes none without a name for its store
 PIECE_BYTES = 16 * 1024
-OLD_ALERTS, NEW_ALERTS = "sslv3 alert", "ssl/tls alert"  # one thing, two releases
+ALERTS = re.compile("^(ssl/)?tls alert")  # since OpenSSL 3.2; what `ssl` says is older
 
 # What a car makes of an OCSP response, by it and the chain up to the root: why it does
 # not accept it, empty if it does.
@@ -48,7 +48,6 @@ def _show(context: SSL.Context, shown: Shown) -> None:
     for one in above:
         context.add_extra_chain_cert(one.parsed)
     context.use_privatekey(shown.credential.key)
-    context.set_session_id(SESSIONS)
     context.set_ocsp_server_callback(_staple_of)
 
 
@@ -133,7 +132,7 @@ def _reason(error: SSL.Error) -> str:
     """Return the first reason in OpenSSL's list of (library, function, reason)."""
     match error.args:
         case [[(_, _, str(reason)), *_]]:
-            return reason.lower().replace(NEW_ALERTS, OLD_ALERTS)
+            return ALERTS.sub("sslv3 alert", reason.lower())
     return str(error)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +23,7 @@ from tests.unit.pnc.doors import HOST, Doors, Fact, has_loopback, played_with
 from tests.unit.pnc.stapled import responder, response
 from tests.unit.pnc.tlsline import client_context, connected, foreign
 
+import pilothat
 from pilothat.errors import ConfigError
 from pilothat.pnc.authority import Identity, attest
 from pilothat.pnc.certificate import Certificate
@@ -34,6 +37,7 @@ from pilothat.runtime.tlsfiles import Choice, car_side, car_tls, station_side
 from pilothat.station.events import TcpClosed, TcpOpened
 
 OPENSSL = shutil.which("openssl") or ""
+SOURCES = Path(pilothat.__file__).parents[1]
 NAME = "DE*PHT*E000001"
 DAY_S = 86_400.0
 DAYS_EARLIER = 8  # too old by a day
@@ -176,6 +180,24 @@ def test_openssl_verifies_what_the_test_pki_signs(own: Path, tmp_path: Path) -> 
 
 @needs_openssl
 @needs_loopback
+def test_response_of_openssls_responder_is_sent(own: Path, tmp_path: Path) -> None:
+    chain, issuer = SECC.chain_path(own), own / "ca" / "cpo_sub2.pem"
+    number = leaf_of(own).parsed.serial_number
+    index, asked = tmp_path / "index.txt", tmp_path / "asked.der"
+    index.write_text(f"V\t491231235959Z\t\t{number:032X}\tunknown\t/CN=station\n")
+    about = ("-issuer", str(issuer), "-cert", str(chain), "-no_nonce")
+    ask = (*about, "-reqout", str(asked))
+    key = issuer.with_name("cpo_sub2_key.pem")
+    signer = ("-CA", str(issuer), "-rsigner", str(issuer), "-rkey", str(key))
+    answer = ("-reqin", str(asked), "-respout", str(SECC.ocsp_path(own)))
+    lists = ("-index", str(index), "-ndays", "7", "-noverify")
+    for options in (ask, (*signer, *lists, *answer)):
+        subprocess.run((OPENSSL, "ocsp", *options), capture_output=True, check=True)
+    assert "Cert Status: good" in client(own, Choice(own), "-status")
+
+
+@needs_openssl
+@needs_loopback
 @each_bad
 def test_bad_response_is_not_sent_but_told_and_the_car_is_served(
     own: Path,
@@ -205,6 +227,27 @@ def test_car_that_does_not_ask_is_sent_nothing(own: Path) -> None:
         station.take(hello)
         station.shake()
         assert (octets in station.outgoing()) is is_asking
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_library_is_loaded_only_where_there_is_a_response(
+    own: Path, is_there: bool
+) -> None:
+    if is_there:
+        put_good(own)
+    program = (
+        "import sys; from pathlib import Path; "
+        "from pilothat.runtime.tlsfiles import Choice; "
+        f"Choice(Path({str(own)!r})).tell(); print('OpenSSL' in sys.modules)"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", program),
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCES)},
+    )
+    assert done.stdout.strip() == str(is_there)
 
 
 def test_car_by_ssl_is_served_by_ssl(own: Path) -> None:

@@ -26,6 +26,8 @@ from pilothat.runtime.tlsfiles import car_side, station_side
 from pilothat.runtime.tlsside import CIPHERS
 
 RECORD_OCTETS = 16 * 1024
+SECP256R1_POINT = b"\x03\x00\x17\x41\x04"  # in ServerKeyExchange: curve, length, form
+BAD_CERTIFICATE = b"\x15\x03\x03\x00\x02\x02\x2a"  # a fatal alert
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -53,6 +55,13 @@ def plain(**limits: ssl.TLSVersion) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_NONE
     for name, version in limits.items():
         setattr(context, name, version)
+    return context
+
+
+def client_of_any_curve() -> ssl.SSLContext:
+    """Return a car that likes another curve best, as OpenSSL's defaults do."""
+    context = plain(maximum_version=ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers(CIPHERS)
     return context
 
 
@@ -161,6 +170,24 @@ def test_car_without_the_curve_of_the_standard_is_refused(
     car.set_ecdh_curve("secp384r1")
     with pytest.raises(TlsError, match="no shared cipher"):
         connected(foreign(car), library(station_side(folder))())
+
+
+def test_keys_are_agreed_on_the_curve_of_the_standard(
+    folder: Path, library: Library
+) -> None:
+    car, station = foreign(client_of_any_curve()), library(station_side(folder))()
+    car.shake()
+    station.take(car.outgoing())
+    station.shake()
+    assert SECP256R1_POINT in station.outgoing()
+
+
+def test_alert_of_the_peer_has_one_name(folder: Path, library: Library) -> None:
+    car = library(car_side(folder))()
+    car.shake()
+    car.take(BAD_CERTIFICATE)
+    with pytest.raises(TlsError, match=r"^sslv3 alert bad certificate$"):
+        car.shake()
 
 
 def test_garbage_ends_in_an_error_and_the_next_is_served(
