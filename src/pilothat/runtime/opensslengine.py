@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from OpenSSL import SSL
 
+from pilothat.errors import ConfigError
 from pilothat.pnc.certificate import CURVE as SECP256R1
 from pilothat.runtime.pipe import TlsError
 from pilothat.runtime.tlsside import CIPHERS, Shown, Side
@@ -23,7 +24,22 @@ Judge = Callable[[bytes, Sequence[x509.Certificate]], str]
 
 
 def context_of(side: Side) -> SSL.Context:
-    """Return what all sessions of a side share."""
+    """Return what all sessions of a side share.
+
+    Raises ConfigError where the service manager forbids what callbacks are made of:
+    memory that is written and then run.
+    """
+    try:
+        return _context(side)
+    except MemoryError:
+        raise ConfigError(
+            "it may not make callbacks here (MemoryDenyWriteExecute of the service)",
+            where="pyOpenSSL",
+            remedy="Allow the service to: see OCSP in docs/pki.md",
+        ) from None
+
+
+def _context(side: Side) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_max_proto_version(SSL.TLS1_2_VERSION)

@@ -113,24 +113,28 @@ class Stapling:
 
     def engine(self) -> Engine | None:
         """Return an engine that sends it; None where there is nothing to send."""
-        if not self.tell() or self._staple is None:
+        if not self.tell() or self._staple is None or self._context is None:
             return None
-        from pilothat.runtime import opensslengine  # noqa: PLC0415 (an extra)
+        from pilothat.runtime.opensslengine import OpensslEngine  # noqa: PLC0415
 
-        self._context = self._context or opensslengine.context_of(self._side)
-        return opensslengine.OpensslEngine(
-            self._context, is_server=True, staple=self._staple.der
-        )
+        staple = self._staple.der
+        return OpensslEngine(self._context, is_server=True, staple=staple)
 
     def _read(self) -> None:
         self._staple = self._flaw = None
         if self._seen and self._side.shown:
             leaf = self._side.shown.credential.leaf
             try:
-                need_library(str(self._path), "sending it", STAPLES)
+                self._context = self._context or self._made()
                 self._staple = read_about(self._path, leaf, self._issuer)
             except ConfigError as error:
                 self._flaw = error
+
+    def _made(self) -> SSL.Context:
+        need_library(str(self._path), "sending it", STAPLES)
+        from pilothat.runtime.opensslengine import context_of  # noqa: PLC0415
+
+        return context_of(self._side)
 
 
 def _marks(path: Path) -> tuple[int, ...]:

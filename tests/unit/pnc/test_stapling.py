@@ -39,6 +39,14 @@ from pilothat.station.events import TcpClosed, TcpOpened
 OPENSSL = shutil.which("openssl") or ""
 SOURCES = Path(pilothat.__file__).parents[1]
 NAME = "DE*PHT*E000001"
+PR_SET_MDWE = 65  # prctl, Linux 6.3
+CHOICE = """
+import sys
+from pathlib import Path
+from pilothat.runtime.tlsfiles import Choice
+choice = Choice(Path("{folder}"))
+choice.tell()
+"""
 DAY_S = 86_400.0
 DAYS_EARLIER = 8  # too old by a day
 WARM_UP, MANY = 100, 400
@@ -229,25 +237,42 @@ def test_car_that_does_not_ask_is_sent_nothing(own: Path) -> None:
         assert (octets in station.outgoing()) is is_asking
 
 
+def alone(program: str, folder: Path) -> str:
+    """Run a program for itself; return what it says."""
+    done = subprocess.run(
+        (sys.executable, "-c", program.format(folder=folder)),
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SOURCES)},
+    )
+    return done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 def test_library_is_loaded_only_where_there_is_a_response(
     own: Path, is_there: bool
 ) -> None:
     if is_there:
         put_good(own)
+    program = CHOICE + "print('OpenSSL' in sys.modules)"
+    assert alone(program, own).strip() == str(is_there)
+
+
+def test_service_that_may_not_make_callbacks_says_so_and_serves(own: Path) -> None:
+    """The service unit forbids memory that is written and then run."""
+    put_good(own)
     program = (
-        "import sys; from pathlib import Path; "
-        "from pilothat.runtime.tlsfiles import Choice; "
-        f"Choice(Path({str(own)!r})).tell(); print('OpenSSL' in sys.modules)"
+        "import ctypes\n"
+        f"if ctypes.CDLL(None).prctl({PR_SET_MDWE}, 1, 0, 0, 0): print('no MDWE')\n"
+        + CHOICE
+        + "print(choice._chains[0].stapling.engine())"
     )
-    done = subprocess.run(
-        (sys.executable, "-c", program),
-        capture_output=True,
-        check=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SOURCES)},
-    )
-    assert done.stdout.strip() == str(is_there)
+    told = alone(program, own)
+    if "no MDWE" in told:
+        pytest.skip("this kernel cannot forbid it")
+    assert "no OCSP response is sent: pyOpenSSL: it may not make callbacks" in told
+    assert "None" in told
 
 
 def test_car_by_ssl_is_served_by_ssl(own: Path) -> None:
