@@ -35,7 +35,7 @@ def context_of(side: Side) -> SSL.Context:
         raise ConfigError(
             "it may not make callbacks here (MemoryDenyWriteExecute of the service)",
             where="pyOpenSSL",
-            remedy="Allow the service to: see OCSP in docs/pki.md",
+            remedy="systemctl edit pilothatd: [Service] MemoryDenyWriteExecute=no",
         ) from None
 
 
