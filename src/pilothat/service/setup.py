@@ -147,6 +147,9 @@ def _set_up(
             _show(root, step, why_not)
             if not why_not:
                 steps.append(step)
+    for why in filter(None, (change.lacks(seen) for change in chosen)):
+        left += 1
+        tell(f"LEFT  {why}")
     every = [placed for change in chosen for placed in change.what(seen)]
     for place, why in rivals(seen, every):
         left += 1

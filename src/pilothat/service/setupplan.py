@@ -32,6 +32,15 @@ PLC_LINK = "etc/systemd/network/70-pilothat-plc.link"
 DEVICE_RULES = "etc/udev/rules.d/80-pilothat-devices.rules"
 PLC_RULES = "etc/udev/rules.d/85-pilothat-plc.rules"
 STATION_UNIT = "etc/systemd/system/pilothatd.service.d/pigpiod.conf"
+CLOCK_UNIT = "etc/systemd/system/pilothatd.service.d/clock.conf"
+# They set the clock to a time that they have saved, where no other clock survives.
+KEEPERS = (
+    "systemd-timesyncd.service",
+    "fake-hwclock.service",
+    "fake-hwclock-load.service",
+)
+REFUSED = 0x200  # RTF_REJECT: a route to nowhere, which the kernel has by itself
+UNITS = ("usr/lib/systemd/system", "lib/systemd/system", "etc/systemd/system")
 PIGPIOD_UNIT = "etc/systemd/system/pigpiod.service.d/pilothat.conf"
 
 
@@ -85,12 +94,14 @@ class Change:
 
     what: the files for a machine, none where it does not fit
     then: commands that make a running system take note; empty: a restart does
+    lacks: what only a person can add; empty when nothing is lacking
     """
 
     name: str
     why: str
     what: Callable[[Seen], Sequence[Placed]]
     then: Sequence[str] = ()
+    lacks: Callable[[Seen], str] = lambda _: ""
 
     @property
     def needs_restart(self) -> bool:
@@ -202,6 +213,34 @@ def _journal(seen: Seen) -> Sequence[Placed]:
     return (_text(JOURNAL, *settings),)
 
 
+def _has_no_clock(seen: Seen) -> bool:
+    """Tell whether this is a board that forgets the time without power."""
+    return bool(seen.machine.model) and not seen.has("sys/class/rtc/rtc0")
+
+
+def _keepers(seen: Seen) -> Sequence[str]:
+    return [
+        unit
+        for unit in KEEPERS
+        if any(seen.has(f"{folder}/{unit}") for folder in UNITS)
+    ]
+
+
+def _clock(seen: Seen) -> Sequence[Placed]:
+    """Return what has the saved time set before a journal is dated by it."""
+    keepers = _keepers(seen)
+    if not keepers or not _has_no_clock(seen):
+        return ()
+    wants = f"Wants={' '.join(keepers)}"
+    return (_text(CLOCK_UNIT, "[Unit]", wants, "After=time-set.target"),)
+
+
+def _clock_lacks(seen: Seen) -> str:
+    if not _has_no_clock(seen) or _keepers(seen):
+        return ""
+    return "nothing saves the time over a restart: sudo apt install systemd-timesyncd"
+
+
 def _text(path: str, *lines: str) -> Whole:
     head = "# of pilothat setup; `sudo pilothat setup --remove` takes it away"
     return Whole(path, "".join(f"{line}\n" for line in (head, *lines)).encode())
@@ -234,6 +273,13 @@ CHANGES: Sequence[Change] = (
     Change("modules", "devices are there before the station starts", _modules),
     Change("watchdog", "a machine that hangs starts again", _watchdog),
     Change(
+        "clock",
+        "no clock survives without power: the time that was saved last is set first",
+        _clock,
+        (RELOAD,),
+        _clock_lacks,
+    ),
+    Change(
         "journal",
         "no wear of the card: the system's log is kept in memory only",
         _journal,
@@ -251,7 +297,7 @@ OUR_FILES = (
         for one in names()
     ),
     *(PIGPIOD_UNIT, STATION_UNIT, PLC_RULES, NM_CONF, PLC_LINK),
-    *(DEVICE_RULES, MODULES, WATCHDOG, JOURNAL),
+    *(DEVICE_RULES, MODULES, WATCHDOG, CLOCK_UNIT, JOURNAL),
 )
 
 
@@ -282,7 +328,18 @@ def rivals(seen: Seen, placed: Sequence[Placed]) -> Iterator[tuple[str, str]]:
 
 
 def _is_the_way_out(seen: Seen) -> bool:
-    """Tell whether the default route goes over the interface that is said to be it."""
-    routes = (read(seen.root / "proc/net/route") or b"").decode("latin-1").splitlines()
-    fields = [line.split() for line in routes]
-    return any(one[:2] == [seen.interface, "00000000"] for one in fields)
+    """Tell whether a default route goes over the interface that is said to be it."""
+    old, new = (_rows(seen, f"proc/net/{name}") for name in ("route", "ipv6_route"))
+    every = [0] * 2  # destination and prefix of a default route
+    return any(one[:2] == [seen.interface, "00000000"] for one in old) or any(
+        one[-1] == seen.interface
+        and [int(part, 16) for part in one[:2]] == every
+        and not int(one[8], 16) & REFUSED
+        for one in new
+    )
+
+
+def _rows(seen: Seen, path: str) -> Sequence[Sequence[str]]:
+    """Return the fields of each line that the kernel shows."""
+    text = (read(seen.root / path) or b"").decode("latin-1")
+    return [line.split() for line in text.splitlines()]

@@ -48,6 +48,7 @@ def pi(root: Path, model: str, system: str = "bookworm", *, hat: bool = True) ->
     made.put(CONFIG, CONFIGS[system])
     made.put("etc/NetworkManager/NetworkManager.conf", "[main]\n")
     made.put("dev/vcio", "")
+    made.put("usr/lib/systemd/system/systemd-timesyncd.service", "")
     if system == "bookworm":
         made.put("usr/bin/pigpiod", "")
     else:
@@ -116,7 +117,7 @@ def test_debian_s_own_kernel_runs_no_daemon(tmp_path: Path) -> None:
     assert "kernel_pwm" in (tmp_path / CONFIG).read_text()
 
 
-@pytest.mark.parametrize("count", range(1, 12, 2))
+@pytest.mark.parametrize("count", range(1, 14, 2))
 def test_power_lost_at_any_file_is_undone_and_made_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
@@ -132,7 +133,7 @@ def test_power_lost_at_any_file_is_undone_and_made_good(
     rename = Path.replace
     with monkeypatch.context() as cut:
         cut.setattr(Path, "replace", replace)
-        assert setup(tmp_path, "--interface", "plc0") == (0 if count > 10 else 1)
+        assert setup(tmp_path, "--interface", "plc0") == (0 if count > 11 else 1)
     assert setup(tmp_path, "--interface", "plc0") == 0
     assert setup(tmp_path, "--remove") == 0
     assert files(tmp_path) == before
@@ -230,6 +231,48 @@ def test_the_way_to_the_network_is_never_taken(
     assert "way to the network" in capsys.readouterr().out
     assert "etc/NetworkManager/conf.d/pilothat.conf" not in files(tmp_path)
     assert setup(tmp_path, "--interface", "eth1") == 0
+
+
+@pytest.mark.parametrize(
+    ("destination", "flags", "is_way"),
+    [
+        ("0" * 32 + " 00", "00450003", True),  # by a router that has announced itself
+        ("0" * 32 + " 00", "00200200", False),  # refuses: no route at all
+        ("fe80" + "0" * 28 + " 40", "00000001", False),
+        ("0" * 32 + " 08", "00000003", False),
+    ],
+)
+def test_nor_is_the_way_of_ipv6(
+    tmp_path: Path, destination: str, flags: str, *, is_way: bool
+) -> None:
+    made = pi(tmp_path, PI_4)
+    none = "0" * 32
+    rest = f"{none} 00 {none} 00000400 00000001 00000000 {flags}     eth0"
+    made.put("proc/net/ipv6_route", f"{destination} {rest}\n")
+    assert setup(tmp_path, "--interface", "eth0") == int(is_way)
+    assert setup(tmp_path, "--interface", "eth1") == 0
+
+
+def test_time_is_kept_by_what_the_system_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop_in = tmp_path / "etc/systemd/system/pilothatd.service.d/clock.conf"
+    made = pi(tmp_path, PI_4)
+    setup(tmp_path)
+    assert "\nWants=systemd-timesyncd.service\nAfter=time" in drop_in.read_text()
+    (tmp_path / "usr/lib/systemd/system/systemd-timesyncd.service").unlink()
+    made.put("lib/systemd/system/fake-hwclock.service", "")
+    setup(tmp_path)
+    assert "\nWants=fake-hwclock.service\n" in drop_in.read_text()
+    made.put("sys/class/rtc/rtc0/name", "ds1307")
+    assert setup(tmp_path) == 0
+    assert not drop_in.exists()
+    shutil.rmtree(tmp_path / "sys")
+    (tmp_path / "lib/systemd/system/fake-hwclock.service").unlink()
+    capsys.readouterr()
+    assert setup(tmp_path) == 1
+    assert "LEFT  nothing saves the time over a restart" in capsys.readouterr().out
+    assert setup(tmp_path, "--no-clock") == 0
 
 
 def test_dhcpcd_is_denied_before_all_its_other_lines(tmp_path: Path) -> None:
