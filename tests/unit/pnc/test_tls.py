@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,21 @@ def test_garbage_ends_in_an_error_and_the_next_is_served(
     station.take(b"\x01\xfe\x80\x01\x00\x00\x00\x04\x80\x00\x00\x00")
     with pytest.raises(TlsError):
         station.shake()
+    connected(our_car(folder), start())
+
+
+def test_damaged_hello_ends_in_an_error_or_in_an_answer(
+    folder: Path, library: Library
+) -> None:
+    start = library(station_side(folder))
+    car = our_car(folder)
+    car.shake()
+    hello = car.outgoing()
+    for at in range(len(hello)):
+        station = start()
+        station.take(hello[:at] + bytes([hello[at] ^ 0x11]) + hello[at + 1 :])
+        with suppress(TlsError):
+            assert not station.shake()
     connected(our_car(folder), start())
 
 
