@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from tests.net.lab import Lab, Process, until
+from tests.system import probe
 from tests.system.conftest import SETTINGS
-from tests.system.machine import Machine
+from tests.system.machine import ROOT, Machine
 
 pytestmark = pytest.mark.system
 
@@ -34,6 +36,16 @@ OWN_VIEW = (
     'mount -t sysfs sysfs /sys && mount -t proc proc /proc && exec "$0" "$@"',
 )  # fmt: skip
 SOMEBODY = ("setpriv", "--reuid=www-data", "--regid=www-data")
+SERVICE = ROOT / "packaging" / "systemd" / "pilothatd.service"
+PROBE = "/usr/local/lib/probe.py"
+# How it runs, not what it may; and the folder that goes when it ends.
+NOT_COPIED = ("Exec", "Type", "Notify", "Restart", "Watchdog", "RuntimeDirectory=")
+# What a container forbids root itself, so that the sandbox is not proved by it here.
+NOT_HERE = {
+    "write the kernel's settings", "write /sys", "make a block device",
+    "load a module", "set the clock",
+}  # fmt: skip
+MAY_LACK = {"lock memory"}  # a container's limit; the guard says so, and goes on
 STAT_CPU = slice(13, 15)  # utime, stime; of the kernel's table in proc(5)
 
 
@@ -96,6 +108,43 @@ def test_start_takes_little_time_and_memory(
     record_property("main program, MB", main_bytes >> 20)
     assert min(taken) <= CPU_S * slower
     assert main_bytes <= MAIN_BYTES
+
+
+def probed(machine: Machine, unit: str) -> Mapping[str, str]:
+    """Return what a unit's probe printed."""
+    started = machine.run("systemctl", "start", unit)
+    lines = [line for _, line in machine.journal(unit) if "{" in line]
+    assert started.returncode == 0, started.stderr
+    return dict(json.loads(lines[-1].partition(": ")[2]))
+
+
+@pytest.fixture(scope="module")
+def outcomes(machine: Machine) -> Mapping[str, Mapping[str, str]]:
+    """Let the probe run with the settings of the service, and with none."""
+    lines = SERVICE.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith(NOT_COPIED)]
+    run = ["[Service]", "Type=oneshot", f"ExecStart=/usr/bin/python3 {PROBE}"]
+    units = {"inside": [*kept, *run], "outside": run}
+    for name, unit in units.items():
+        machine.tree.write(f"etc/systemd/system/{name}.service", "\n".join(unit) + "\n")
+    shutil.copy(Path(probe.__file__), machine.tree.path / PROBE[1:])
+    machine.run("systemctl", "daemon-reload")
+    return {name: probed(machine, f"{name}.service") for name in units}
+
+
+@pytest.mark.parametrize("name", probe.FORBIDDEN)
+def test_service_cannot(outcomes: Mapping[str, Mapping[str, str]], name: str) -> None:
+    assert outcomes["inside"][name] in {
+        "EPERM", "EACCES", "EROFS", "ENOENT", "EAFNOSUPPORT",
+    }  # fmt: skip
+    is_proved = not outcomes["outside"][name]
+    assert is_proved or name in NOT_HERE
+
+
+@pytest.mark.parametrize("name", probe.NEEDED)
+def test_service_can(outcomes: Mapping[str, Mapping[str, str]], name: str) -> None:
+    found = outcomes["inside"][name]
+    assert not found or (name in MAY_LACK and found in {"EPERM", "ENOMEM"})
 
 
 def test_interface_that_comes_late_is_waited_for_with_a_steady_pilot(
