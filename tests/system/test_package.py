@@ -69,6 +69,13 @@ def test_sandbox_of_the_service_is_tight() -> None:
         (*command, str(unit)), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-300:] + done.stderr
+    version = subprocess.run(
+        ("systemctl", "--version"), capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    measured = done.stdout.split("service: ")[-1].split()[0]
+    told = f"gives it {measured} of 10 (systemd {version};"
+    if version == "252":
+        assert told in (ROOT / "packaging" / "README.md").read_text()
 
 
 def test_package_works_on_the_release(tree: Tree) -> None:
