@@ -72,11 +72,18 @@ def lacking() -> str:
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Tell what is done and how long it took (s, of our clock)."""
-    began_s = time.monotonic()
+    """Tell what is done, and what it took: of our clock, and of our processors."""
+    began_s, had_s = time.monotonic(), _cpu_s()
     tell(f"{what} ...")
     yield
-    tell(f"{what}: {time.monotonic() - began_s:.0f} s")
+    took_s = time.monotonic() - began_s
+    tell(f"{what}: {took_s:.0f} s, {_cpu_s() - had_s:.0f} s of CPU")
+
+
+def _cpu_s() -> float:
+    """Return the time of the processors that ended programs have had."""
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def tell(line: str) -> None:

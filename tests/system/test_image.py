@@ -33,10 +33,13 @@ LOST_S = 5.0  # a second is meant; the emulated card is slow
 
 
 @pytest.fixture(scope="module")
-def card(deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Card]:
+def card(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Card]:
     """Return a card as it comes out of `make image`."""
     if missing := cards.lacking():
         pytest.skip(f"needs {missing}")
+    deb = request.getfixturevalue("deb")
     folder = tmp_path_factory.mktemp("image")
     mine = folder / "mine.toml"
     mine.write_text(SETTINGS)
