@@ -6,6 +6,7 @@ it is a SKIP that says how to get it. The supply is never enabled.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 from pilothat.board.lamps import Lamps, Motor
@@ -45,20 +46,25 @@ def rows(probe: Probe, company: Company) -> Iterator[Row]:
 
 
 def _contactor(probe: Probe, company: Company) -> Iterator[Row]:
-    hat = probe.hat
     if not company.closes:
         why = "closes an output: --contactor asks you first"
         yield skipped("contactor closes", why)
         return
     probe.live()
-    hat.set_contactor(closed=True)
-    closes_s = probe.wait(hat.contactor_is_closed, FOLLOW_S)
-    hat.set_contactor(closed=False)
-    opens_s = probe.wait(lambda: not hat.contactor_is_closed(), FOLLOW_S)
+    closes_s, opens_s = _moves(probe, closed=True), _moves(probe, closed=False)
     for name, passed_s in (("closes", closes_s), ("opens", opens_s)):
         measured = FOLLOW_S * 2 if passed_s is None else passed_s
         note = "never" if passed_s is None else ""
         yield Row(f"contactor {name}", measured, "s", 0, FOLLOW_S, note)
+
+
+def _moves(probe: Probe, *, closed: bool) -> float | None:
+    """Return how long after it was told the contactor has moved; None for never."""
+    began = time.monotonic()
+    probe.hat.set_contactor(closed=closed)
+    if probe.wait(lambda: probe.hat.contactor_is_closed() is closed, FOLLOW_S) is None:
+        return None
+    return time.monotonic() - began
 
 
 def _lamps(_probe: Probe, company: Company) -> Iterator[Row]:
