@@ -145,7 +145,7 @@ def _marks(path: Path) -> tuple[int, ...]:
         return ()
     except OSError:
         return (0,)  # reading it tells more
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def judge_of(clock: Clock = now) -> Judge:

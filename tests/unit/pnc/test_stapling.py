@@ -304,6 +304,24 @@ def test_new_file_counts_from_the_next_connection_on(
     assert len(caplog.messages) == 1
 
 
+def test_file_whose_rights_are_mended_is_read_again(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    octets = put_good(own)
+
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    choice = Choice(own)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        (flaw,) = choice.flaws()
+    assert "Permission denied. Let the station's user read it" in str(flaw)
+    assert got(choice, own) == b""
+    SECC.ocsp_path(own).chmod(0o640)
+    assert got(choice, own) == octets
+
+
 def test_file_is_read_once_and_looked_at_once_a_connection(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
