@@ -108,21 +108,9 @@ class Card:
         with timed("card"):
             version = _put_kernel(tree, parts)
             _put_bench(tree)
-            names = [tree.path / one for one in _modules(tree, version)]
-            (folder / "made").mkdir()
-            initrd = pi.initramfs(folder / "made", HERE / "init.c", names)
-            boot = folder / "boot"
-            boot.mkdir()
-            for source, name in (
-                (parts / "vmlinuz", "kernel8.img"),
-                (initrd, "initramfs8"),
-                (parts / DTB, DTB),
-            ):
-                shutil.copy(source, boot / name)
-            (boot / "cmdline.txt").write_text(CMDLINE)
-            (boot / "config.txt").write_text("dtparam=audio=on\n[all]\n")
+            initrd = pi.initramfs(folder, HERE / "init.c", _modules(tree, version))
             made = cls(folder / "debian.img")
-            made._write(boot, tree.path)
+            made._write(_boot(folder / "boot", parts, initrd), tree.path)
         shutil.rmtree(tree.path)
         return made
 
@@ -189,13 +177,24 @@ def _put_kernel(tree: Tree, parts: Path) -> str:
 
 def _modules(tree: Tree, version: str) -> Sequence[Path]:
     """Return the modules that the first program loads, each behind what it needs."""
-    folder = Path("lib/modules") / version
+    folder = tree.path / "lib/modules" / version
     needs = {}
-    for line in (tree.path / folder / "modules.dep").read_text().splitlines():
+    for line in (folder / "modules.dep").read_text().splitlines():
         name, _, rest = line.partition(":")
         needs[Path(name).stem] = (*reversed(rest.split()), name)
     every = dict.fromkeys(one for name in MODULES for one in needs[name])
     return [folder / one for one in every]
+
+
+def _boot(folder: Path, parts: Path, initrd: Path) -> Path:
+    """Return the files that the firmware of a Pi would read."""
+    folder.mkdir()
+    named = {"kernel8.img": parts / "vmlinuz", "initramfs8": initrd, DTB: parts / DTB}
+    for name, source in named.items():
+        shutil.copy(source, folder / name)
+    (folder / "cmdline.txt").write_text(CMDLINE)
+    (folder / "config.txt").write_text("dtparam=audio=on\n[all]\n")
+    return folder
 
 
 def _put_bench(tree: Tree) -> None:
