@@ -25,7 +25,7 @@ MODEL = (
 # What the firmware makes of the kernel's line, and what lets us see the system's log.
 SERIAL = "serial0", "ttyS1"
 MORE = "console=ttyS1,115200 systemd.journald.forward_to_console=1"
-LIFE_S = 900  # no emulator lives longer, whatever becomes of the test
+LIFE_S = 1800  # no emulator lives longer, whatever becomes of the test
 STAMP = re.compile(r"\[ *(\d+\.\d+)\] ")
 LAST_LINES = 40
 
