@@ -36,6 +36,7 @@ def pi(tree: Tree, model: str) -> None:
     made.put("dev/vcio", "")
     made.put("usr/lib/systemd/system/pigpiod.service", PIGPIOD)
     made.put("etc/systemd/system/pilothatd.service", STATION)
+    made.put("usr/lib/systemd/system/fake-hwclock.service", STATION)
     main(["setup", "--root", str(tree.path), "--interface", "plc0"])
 
 
@@ -57,6 +58,8 @@ def test_udev_and_systemd_understand_it(
         assert "\nExecStart=/usr/bin/pigpiod -g -l -n 127.0.0.1 -x 0x" in unit
         station = shown(tree, "system/pilothatd.service")
         assert "\nWants=pigpiod.service\n" in station
+    station = shown(tree, "system/pilothatd.service")
+    assert "\nWants=fake-hwclock.service\nAfter=time-set.target\n" in station
     assert "\nRuntimeWatchdogSec=10\n" in shown(tree, "system.conf")
     assert "\nStorage=volatile\n" in shown(tree, "journald.conf")
 
