@@ -23,6 +23,7 @@ from pathlib import Path
 from pilothat.guard import Lease, Want
 from pilothat.pilot.duty import DIGITAL_PCT
 from pilothat.runtime.guardlink import GuardLink, LinkLostError, pair
+from pilothat.runtime.shell import RENEW_S
 from pilothat.runtime.twinbench import CableEnd
 from pilothat.twin.bench import CarElectrics
 from pilothat.twin.circuit import CarPilot
@@ -69,13 +70,17 @@ class Bench:
             time.sleep(0.005)
 
     def live(self, want: Want, pilot: CarPilot, holds: Callable[[], bool]) -> None:
-        """Renew lease and plug until something holds."""
+        """Renew lease and plug, as often as a station does, until something holds."""
+        renew_at = 0.0
 
         def turn() -> bool:
-            with suppress(LinkLostError):
-                list(self.link.take())
-                self.link.send(Lease(want))
-            self._cable.connect(CarElectrics(pilot))
+            nonlocal renew_at
+            if time.monotonic() >= renew_at:
+                renew_at = time.monotonic() + RENEW_S
+                with suppress(LinkLostError):
+                    list(self.link.take())
+                    self.link.send(Lease(want))
+                self._cable.connect(CarElectrics(pilot))
             return holds()
 
         self.wait(turn)
