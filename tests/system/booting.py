@@ -53,7 +53,7 @@ class Boot:
         except AssertionError:
             if not self._has_hung:
                 raise
-            # seen once in a dozen boots, not again with the same card
+            # seen once in seventeen boots, not again with the same card
             tell("it has hung before the system was up; once more")
             self._popen.communicate()
             self._start()
