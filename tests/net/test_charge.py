@@ -48,6 +48,7 @@ def test_a_car_charges_to_its_goal_and_the_station_is_idle_again(lab: Lab) -> No
     until(lambda: station.text.count("phase idle") == 2, 5, "idle again")
     assert is_open(lab)
     assert_well(station)
+    assert "boot_to_pilot_s=-" not in station.text
     assert station.end() == 0
 
 

@@ -53,6 +53,11 @@ class BootTimes:
 
     def __init__(self) -> None:
         self.pilot_s: float | None = None
+        self._steady = asyncio.Event()
+
+    async def steady(self) -> None:
+        """Wait until the guard has told of a steady pilot."""
+        await self._steady.wait()
 
     def watch(self, _station: Station, event: Event | None, _now: float) -> None:
         """Take what has just happened."""
@@ -60,8 +65,10 @@ class BootTimes:
 
     def hear(self, event: object) -> None:
         """Take what the guard has told."""
-        if self.pilot_s is None and isinstance(event, PilotFact):
-            self.pilot_s = uptime_s() if event.duty_pct == STEADY_PCT else None
+        is_steady = isinstance(event, PilotFact) and event.duty_pct == STEADY_PCT
+        if is_steady and self.pilot_s is None:
+            self.pilot_s = uptime_s()
+            self._steady.set()
 
     @property
     def text(self) -> str:

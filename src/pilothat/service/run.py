@@ -187,6 +187,7 @@ def _shell(
 
 async def _announce(shell: Shell, interface: str, boot: BootTimes) -> None:
     await shell.ready()
+    await boot.steady()
     log.info("ready interface=%s %s", interface, boot.text)
 
 
