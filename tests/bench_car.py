@@ -20,7 +20,7 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 from pilothat.exi.codec import ExiError
@@ -53,10 +53,12 @@ ANY_V = 1000.0
 START_A, DEAD_A, GIVE_UP_S = 50.0, 1.0, 2.0
 LOOP = "CurrentDemandReq"
 BURST_AFTER = 10  # answers, each asked for by the car itself
+SAME, OTHERS = "back to back", "back to back, other currents"
 WAYS = {  # to ask: how many requests are in flight, and of how many kinds
     "one after the other": (1, 1),
-    "each with another current": (1, 16),
-    "8 in flight": (8, 1),
+    "one after the other, other currents": (1, 16),
+    SAME: (8, 1),
+    OTHERS: (8, 16),
 }
 
 
@@ -230,7 +232,7 @@ class TimedShell(EvShell):
             self._tell_bench()
             began, asked = time.perf_counter(), 0
             while (took_s := time.perf_counter() - began) < WINDOW_S:
-                link.sendall(next(requests) * in_flight)
+                link.sendall(b"".join(islice(requests, in_flight)))
                 _receive(link, in_flight)
                 asked += in_flight
             self.watch.rates[name].append(asked / took_s)

@@ -58,8 +58,11 @@ class Writer:
         )
         if self.process.stdin is None:
             raise AssertionError("a pipe was asked for")
+        with contextlib.suppress(ProcessLookupError):  # it never goes before a charge
+            os.sched_setscheduler(self.process.pid, os.SCHED_BATCH, os.sched_param(0))
         self._pipe = self.process.stdin
-        os.set_blocking(self._pipe.fileno(), False)
+        self._fd = self._pipe.fileno()
+        os.set_blocking(self._fd, False)
         with contextlib.suppress(OSError):  # a smaller one does, too
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._waiting = bytearray()
@@ -79,10 +82,15 @@ class Writer:
 
     def write(self, data: bytes) -> None:
         """Hand over; what does not fit goes with the next."""
-        self._waiting += data
-        with contextlib.suppress(BlockingIOError):
-            del self._waiting[: os.write(self._pipe.fileno(), self._waiting)]
-        self._has_news.set()
+        data = bytes(self._waiting) + data if self._waiting else data
+        try:
+            handed = os.write(self._fd, data)
+        except BlockingIOError:
+            handed = 0
+        if handed < len(data) or self._waiting:
+            self._waiting[:] = data[handed:]
+        if not self._has_news.is_set():
+            self._has_news.set()
         if len(self._waiting) > MOST_WAITING:
             raise OSError(errno.ENOBUFS, "the disk does not keep up")
 

@@ -19,6 +19,7 @@ from pilothat.errors import PilotHatError
 from pilothat.faults import Fault
 from pilothat.guard import SAFE, GuardFact, Lease, PilotFact, Want
 from pilothat.journal import Entry, Recorder
+from pilothat.machine import is_due
 from pilothat.plant import PlantFact
 from pilothat.ports import PowerSupply
 from pilothat.runtime import netwatch
@@ -179,16 +180,21 @@ class Shell:
     # --- the station
 
     def _tick(self) -> None:
-        now = self._loop.time()
-        self._perform(None, self.station.tick(now), now)
+        now, self._timer = self._loop.time(), None
+        if is_due(self.station.deadline, now):
+            self._perform(None, self.station.tick(now), now)
+        else:
+            self._arm()
 
     def _perform(
         self, event: Event | None, actions: Sequence[Action], now: float
     ) -> None:
-        if self._journal is not None:
-            self._journal.write(Entry(now, event, actions, self._entropy.take()))
-        for action in actions:
-            self._doers[type(action)](action)
+        try:
+            for action in actions:
+                self._doers[type(action)](action)
+        finally:  # an answer does not wait for it; what fails is in it
+            if self._journal is not None:
+                self._journal.write(Entry(now, event, actions, self._entropy.take()))
         for watch in self._ports.watchers:
             watch(self.station, event, now)
         self._arm()
@@ -201,12 +207,13 @@ class Shell:
             self._end_when_alone()
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """See to it that the timer goes off at the deadline; sooner does no harm."""
         deadline = self.station.deadline
-        if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._tick)
+        if deadline is None or (self._timer and self._timer.when() <= deadline):
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._tick)
 
     def _end_when_safe(self) -> None:
         if self.station.is_safe and not self._over.is_set():
@@ -245,8 +252,8 @@ class Shell:
     def _tell_guard(self) -> None:
         try:
             self._ports.guard.send(Lease(self._want))
-        except LinkLostError:
-            self._guard_is_gone()
+        except LinkLostError:  # an event of its own, behind the one at hand
+            self._loop.call_soon(self._guard_is_gone)
 
     # --- what is heard
 

@@ -39,6 +39,7 @@ QUIET_REPORT_S = 0.3  # off, and nothing has changed
 CAR_REPORT_S = 0.05
 CURRENT_JUMP_A = 5.0  # a larger change is reported at once
 CAR_GONE_S = 1.0  # a car that says nothing for longer has been unplugged
+PACE_S = 0.005  # between two set-points, but for one that switches off
 _MAX_BYTES = 4096
 _BURST = 16
 
@@ -48,6 +49,7 @@ class _Wire:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.is_full = False  # what was sent last did not fit, and is lost
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.settimeout(0)
         with contextlib.suppress(FileNotFoundError):
@@ -65,12 +67,14 @@ class _Wire:
         return self._socket.fileno()
 
     def send(self, value: object, to: str) -> bool:
+        """Send a value; False when nobody is there."""
+        self.is_full = False
         try:
             self._socket.sendto(text_of(value).encode(), to)
         except (FileNotFoundError, ConnectionError):
             return False
         except BlockingIOError:
-            pass  # full: the next report is newer anyway
+            self.is_full = True  # no matter for a report: the next is newer anyway
         return True
 
     def take(self) -> Iterator[tuple[object, str]]:
@@ -233,13 +237,21 @@ class TwinSupply:
     def __init__(self, path: str) -> None:
         self._bench = path
         self._wire = _Wire(f"{path}.supply")
-        self._setpoint = OFF
+        self._wanted: Setpoint | None = None  # and not yet told
+        self._told_at = 0.0
         self._is_met = False
 
     def command(self, setpoint: Setpoint) -> None:
-        """Ask for an output."""
-        self._setpoint = setpoint
+        """Ask for an output; of many at once the newest goes with the next reading."""
+        self._wanted = setpoint
+        is_hasty = time.monotonic() - self._told_at < PACE_S
+        if not (is_hasty and setpoint.is_on):
+            self._tell(setpoint)
+
+    def _tell(self, setpoint: Setpoint) -> None:
         self._wire.send(SetOutput(setpoint), self._bench)
+        self._told_at = time.monotonic()
+        self._wanted = setpoint if self._wire.is_full else None
 
     def measure_isolation(self, *, on: bool) -> None:
         """Start or stop the isolation monitor."""
@@ -247,6 +259,8 @@ class TwinSupply:
 
     def reading(self) -> PlantFact | None:
         """Return the newest measurement that was not returned before."""
+        if self._wanted is not None:
+            self._tell(self._wanted)
         newest = None
         for value, _ in self._wire.take():
             if isinstance(value, PlantReport):

@@ -109,7 +109,7 @@ class Iso2:
             "CableCheck": power.cable_check,
             "PreCharge": power.precharge,
             "PowerDelivery": power.power_delivery,
-            "CurrentDemand": power.current_demand,
+            "CurrentDemand": power.demand,
             "ChargingStatus": power.charging_status,
             "MeteringReceipt": paying.metering_receipt,
             "WeldingDetection": power.welding_detection,
