@@ -24,31 +24,45 @@ def path_of(settings: StationSettings) -> Path:
     return (NoPower if no_power else PowerPath)(settings.ratings)
 
 
-def plant_state(
-    settings: StationSettings,
-    path: Path,
-    pilot: PilotState,
-    standing: tuple[bool | None, bool, Fault | None],
-    energy_wh: float,
-) -> PlantState:
-    """Return the station as a session sees it.
+Standing = tuple[bool | None, bool, Fault | None]
+"""Whether the car is authorised, whether we want to stop, the fault if any."""
 
-    standing: whether the car is authorised, whether we want to stop, the fault if any
-    """
-    is_authorised, wants_stop, fault = standing
-    return PlantState(
-        phase=path.phase,
-        outlet_v=path.plant.outlet_v,
-        current_a=path.plant.current_a,
-        isolation=path.isolation,
-        ratings=settings.ratings,
-        ac=settings.ac,
-        pilot=pilot,
-        is_authorised=is_authorised,
-        energy_wh=energy_wh,
-        wants_stop=wants_stop,
-        fault=fault,
-    )
+
+class Outlook:
+    """The station as a session sees it; the very same as long as it is the same."""
+
+    def __init__(self, settings: StationSettings) -> None:
+        self._settings = settings
+        self._seen: tuple[object, ...] = ()
+        self._state = PlantState()
+
+    def state(
+        self, path: Path, pilot: PilotState, standing: Standing, energy_wh: float
+    ) -> PlantState:
+        """Return it as it is now."""
+        seen = (path.phase, path.plant, path.isolation, pilot, standing, energy_wh)
+        if seen != self._seen:
+            self._seen = seen
+            self._state = self._made(path, pilot, standing, energy_wh)
+        return self._state
+
+    def _made(
+        self, path: Path, pilot: PilotState, standing: Standing, energy_wh: float
+    ) -> PlantState:
+        is_authorised, wants_stop, fault = standing
+        return PlantState(
+            phase=path.phase,
+            outlet_v=path.plant.outlet_v,
+            current_a=path.plant.current_a,
+            isolation=path.isolation,
+            ratings=self._settings.ratings,
+            ac=self._settings.ac,
+            pilot=pilot,
+            is_authorised=is_authorised,
+            energy_wh=energy_wh,
+            wants_stop=wants_stop,
+            fault=fault,
+        )
 
 
 def stop_view(talk: Talk, path: Path, guard: GuardFact) -> StopView:

@@ -22,7 +22,7 @@ from pilothat.station import powerline as line
 from pilothat.station.actions import Action, Raise, Topic
 from pilothat.station.outputs import Outputs
 from pilothat.station.phases import Phase
-from pilothat.station.seen import path_of, plant_state, stop_view
+from pilothat.station.seen import Outlook, path_of, stop_view
 from pilothat.station.serving import served
 from pilothat.station.settings import StationSettings
 from pilothat.station.standing import StandingFaults, judge_pilot
@@ -49,7 +49,7 @@ class Station:
         self.pilot = PilotFact(PilotState.F, 0.0, None, FAULT_PCT)
         self.guard = GuardFact(is_contactor_closed=False, is_supply_enabled=False)
         self.faults = StandingFaults()
-        self.path = path_of(settings)
+        self.path, self._outlook = path_of(settings), Outlook(settings)
         self.line = line.Powerline(
             settings.host_mac, settings.slac, settings.modem, entropy
         )
@@ -397,4 +397,4 @@ class Station:
         reason, wh = self.stopper.reason, self.transaction.energy_wh
         fault = self._cause if reason is StopReason.FAULT else None
         standing = (self.visit.is_authorised, reason is not None, fault)
-        return plant_state(self._settings, self.path, self.pilot.state, standing, wh)
+        return self._outlook.state(self.path, self.pilot.state, standing, wh)

@@ -7,6 +7,7 @@ gone, as TCP does; datagrams are lost.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from pilothat.station.actions import SendMessage, TcpSend
@@ -60,16 +61,15 @@ class Network:
 
     def carry(self, event: E, deliver: Callable[[E], None]) -> None:
         """Deliver over the connection what happens to it."""
+        self._clock.after(ONE_WAY_S, partial(self._arrive, event, deliver))
 
-        def arrive() -> None:
-            if self._open != event.connection:
-                return
-            if self._is_linked():
-                deliver(event)
-            else:
-                self._clock.after(RETRANSMIT_S, arrive)
-
-        self._clock.after(ONE_WAY_S, arrive)
+    def _arrive(self, event: E, deliver: Callable[[E], None]) -> None:
+        if self._open != event.connection:
+            return
+        if self._is_linked():
+            deliver(event)
+        else:
+            self._clock.after(RETRANSMIT_S, partial(self._arrive, event, deliver))
 
     def hang_up(self, number: int, closed: Callable[[int], None]) -> None:
         """Close the connection, behind what was sent before."""

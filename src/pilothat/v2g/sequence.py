@@ -17,6 +17,8 @@ from pilothat.v2g.quirks import Quirk
 class State(Enum):
     """What a session waits for, or ENDED; each standard has its own, named so."""
 
+    __hash__ = object.__hash__  # Enum's is slow, and every loop asks for it
+
 
 class DinState(State):
     """DIN SPEC 70121, named by what is waited for (v2g_din.md, section 2)."""

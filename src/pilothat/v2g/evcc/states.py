@@ -14,6 +14,8 @@ CLOSE_WINDOW_V = 20.0  # across the car's contactor when it closes
 
 
 class State(Enum):
+    __hash__ = object.__hash__  # Enum's is slow, and every loop asks for it
+
     IDLE = "idle"
     SETUP = "session setup"
     DISCOVERY = "service discovery"
@@ -39,6 +41,8 @@ class State(Enum):
 
 class Complaint(Enum):
     """What the car tells as its error; the names are those on the wire."""
+
+    __hash__ = object.__hash__  # Enum's is slow, and every loop asks for it
 
     NONE = "NO_ERROR"
     CURRENT = "FAILED_ChargingCurrentdifferential"
