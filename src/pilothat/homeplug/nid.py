@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 NMK_BYTES = 16
 _ROUNDS = 5
 
@@ -15,9 +13,11 @@ def nid_of(nmk: bytes, security_level: int = 0) -> bytes:
     Result: 7 bytes; the level stands in bits 4..5 of the last, bits 6..7 are 0.
     Raises ValueError for an NMK of another length. HomePlug GP 4.4.3.1.
     """
+    from hashlib import sha256  # noqa: PLC0415 - a tenth of the import of all this
+
     if len(nmk) != NMK_BYTES:
         raise ValueError(f"NMK has {len(nmk)} bytes, not {NMK_BYTES}")
     digest = nmk
     for _ in range(_ROUNDS):
-        digest = hashlib.sha256(digest).digest()
+        digest = sha256(digest).digest()
     return digest[:6] + bytes(((digest[6] >> 4) | (security_level << 4),))
