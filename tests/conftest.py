@@ -1,9 +1,36 @@
-"""The same examples on every run; ``--hypothesis-profile=explore`` looks further."""
+"""The same examples on every run; ``--hypothesis-profile=explore`` looks further.
+
+``--dist loadscope``: what shares a machine goes to one worker, all else to any.
+"""
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
+import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 settings.register_profile("steady", derandomize=True, database=None)
 settings.register_profile("explore", max_examples=1000)
 settings.load_profile("steady")
+
+# Modules whose tests share a machine that takes long to make, or come one at a time.
+TOGETHER = {
+    "test_container.py", "test_foreign.py", "test_package.py", "test_recovery.py",
+    "test_registers.py",
+}  # fmt: skip
+
+
+class Scopes(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types here
+    """Whole modules go first, the one with most tests before all."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if PurePath(module).name in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scopes | None:
+    """Replace the scopes of xdist."""
+    return Scopes(config, log) if config.getvalue("dist") == "loadscope" else None

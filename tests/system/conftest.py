@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import pytest
 from _pytest.terminal import TerminalReporter
 from tests.net.lab import Lab, unique_name
-from tests.system.machine import ROOT, Machine, Tree, lacking
+from tests.system.machine import PLAIN, ROOT, Machine, Tree, alone, lacking
+
+Once = Callable[..., str]
 
 SETTINGS = "etc/pilothat/pilothat.toml"
 MAY_ASK_THE_CLOCK = "--system-call-filter=adjtimex clock_adjtime"
@@ -47,13 +51,41 @@ def hindered() -> str:
 
 
 @pytest.fixture(scope="session")
-def deb() -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Return what runs a script of ours once for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name: str, env: Mapping[str, str] | None = None) -> str:
+        kept = shared / f"{name}.out"
+        with alone(kept):
+            if not kept.exists():
+                script = str(ROOT / "scripts" / name)
+                done = subprocess.run(
+                    [script], capture_output=True, text=True, check=False, env=env
+                )
+                if done.returncode:
+                    raise RuntimeError(f"scripts/{name}: {done.stdout}{done.stderr}")
+                kept.write_text(done.stdout)
+        return kept.read_text()
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def deb(once: Once) -> Path:
     """Build the package."""
-    done = subprocess.run(
-        [str(ROOT / "scripts" / "deb")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return ROOT / done.stdout.splitlines()[-1]
+    return ROOT / once("deb").splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(once: Once) -> Path:
+    """Make what an offline machine installs from."""
+    try:
+        once("wheelhouse", PLAIN | {"PYTHON": sys.executable})
+    except RuntimeError as error:
+        pytest.skip(f"needs a package index: {str(error)[-300:]}")
+    return ROOT / "dist" / "wheelhouse"
 
 
 @pytest.fixture(scope="module")

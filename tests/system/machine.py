@@ -6,6 +6,8 @@ one for each release and list of packages (PILOTHAT_CACHE, else ~/.cache/pilotha
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -13,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +58,15 @@ def lacking() -> str:
     )
 
 
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Let one worker after the other make what they all use; path: what is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def cached(release: str, *options: str) -> Path:
     """Return the archive of a release; made when it is not there.
 
@@ -63,19 +75,23 @@ def cached(release: str, *options: str) -> Path:
     home = os.environ.get("PILOTHAT_CACHE") or Path.home() / ".cache" / "pilothat"
     key = hashlib.sha256(",".join((*INCLUDED, *options)).encode()).hexdigest()[:12]
     path = Path(home) / f"{release}-{key}.tar"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        command = (
-            "mmdebstrap", "--quiet", "--variant=minbase", "--format=tar",
-            f"--include={','.join(INCLUDED)}", *options, release, str(part),
-        )  # fmt: skip
-        try:
-            subprocess.run(command, check=True, env=os.environ | PLAIN)
-            part.rename(path)
-        finally:
-            part.unlink(missing_ok=True)
+    with alone(path):
+        if not path.exists():
+            _make(release, path, *options)
     return path
+
+
+def _make(release: str, path: Path, *options: str) -> None:
+    part = path.with_suffix(".part")
+    command = (
+        "mmdebstrap", "--quiet", "--variant=minbase", "--format=tar",
+        f"--include={','.join(INCLUDED)}", *options, release, str(part),
+    )  # fmt: skip
+    try:
+        subprocess.run(command, check=True, env=os.environ | PLAIN)
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @dataclass

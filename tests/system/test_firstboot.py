@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.system.machine import PLAIN, Tree
-from tests.system.test_install import small, wheelhouse  # noqa: F401  # a fixture
+from tests.system.test_install import small
 from tests.unit.test_image import CMDLINE, IMAGERS, StandIn, made, read, tool
 
 pytestmark = pytest.mark.system
@@ -100,7 +100,7 @@ def all_is_done(tree: Tree) -> None:
 def test_bookworm_by_systemd_run_before_the_imager_s_own(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    wheelhouse: Path,  # noqa: F811
+    wheelhouse: Path,
 ) -> None:
     tree = small("bookworm", tmp_path, monkeypatch)
     base = StandIn(tmp_path)
@@ -120,7 +120,7 @@ def test_bookworm_by_systemd_run_before_the_imager_s_own(
 def test_trixie_by_cloud_init_beside_user_data(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    wheelhouse: Path,  # noqa: F811
+    wheelhouse: Path,
 ) -> None:
     tree = small("trixie", tmp_path, monkeypatch)
     base = StandIn(tmp_path)
@@ -152,7 +152,7 @@ def test_packages_on_the_card_instead_of_wheels(deb: Path, tmp_path: Path) -> No
 def test_a_card_with_mistakes_is_told_and_the_rest_is_done(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    wheelhouse: Path,  # noqa: F811
+    wheelhouse: Path,
 ) -> None:
     tree = small("bookworm", tmp_path, monkeypatch)
     wrong = MINE.replace('"garage"', '"two words"').replace(

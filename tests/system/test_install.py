@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,22 +19,6 @@ BACKUPS = ("etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/.pwd
 EXTRA = {"bookworm": ("python3-venv",), "trixie": ("python3-venv", "cloud-init")}
 OF_DPKG = ("var/lib/dpkg/", "var/lib/systemd/deb-systemd-helper-")
 OF_THE_SYSTEM = ("var/log/", "var/cache/", "var/tmp/", "root/", "run/", "tmp/")
-
-
-@pytest.fixture(scope="session")
-def wheelhouse() -> Path:
-    """Make what an offline machine installs from."""
-    made = subprocess.run(
-        ["bash", "scripts/wheelhouse"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHON": sys.executable},
-    )
-    if made.returncode:
-        pytest.skip(f"scripts/wheelhouse, needs a package index: {made.stderr[-300:]}")
-    return ROOT / "dist" / "wheelhouse"
 
 
 def small(release: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:

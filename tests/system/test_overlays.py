@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 
 import pytest
-from tests.system.machine import RELEASES
+from tests.system.machine import RELEASES, alone
 from tests.system.machine import cached as release_archive
 from tests.system.pi import HERE, cache, run
 
@@ -57,12 +57,13 @@ def trees(release: str) -> Path:
     if missing := [one for one in ("dtc", "fdtoverlay") if not shutil.which(one)]:
         pytest.skip(f"needs {', '.join(missing)} (Debian: device-tree-compiler)")
     folder = cache() / f"arm64-trees-{release}"
-    if not folder.is_dir():
-        part = folder.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        _fetch(release, part)
-        part.rename(folder)
+    with alone(folder):
+        if not folder.is_dir():
+            part = folder.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            _fetch(release, part)
+            part.rename(folder)
     return folder
 
 
