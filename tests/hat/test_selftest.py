@@ -25,7 +25,9 @@ from pilothat.board.selftest import NO_CODES, Probe, rows
 from pilothat.board.verdict import Row, Verdict
 from pilothat.runtime.boards import open_board
 from pilothat.runtime.twinbench import CableEnd
+from pilothat.service.boardat import Choice
 from pilothat.service.cli import main
+from pilothat.service.selftest import CLOSED, RELEASED, _witnessed
 from pilothat.twin.bench import BenchFault, CarElectrics
 from pilothat.twin.circuit import CarPilot
 from pilothat.twin.hat import HatFault
@@ -33,6 +35,7 @@ from pilothat.twin.hat import HatFault
 REV = revision()
 ROOT = Path(__file__).parents[2]
 ALONE = Company()
+SEEN_TOO = {RELEASED: "emergency stop released", CLOSED: "contactor closed"}
 BEYOND = 1.0  # of a rail that sags, V
 
 
@@ -175,7 +178,10 @@ def test_driver_by_the_kernel_passes_the_same_rows(
 ) -> None:
     given = ["--board", "kernel", "--option", f"kernel_twin={hat.kernel}"]
     assert main(["selftest", *given]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "36 PASS, 0 FAIL, 17 SKIP"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "36 PASS, 0 FAIL, 19 SKIP"
+    skipped = [line for line in lines if "no pins for gpiozero" in line]
+    assert len(skipped) == 2
     hat.fail(HatFault.RCM_TRIPPED)
     assert main(["selftest", *given]) == 1
     told = capsys.readouterr().out
@@ -241,8 +247,53 @@ def test_command_prints_every_value_with_its_limits(
 ) -> None:
     assert main(["selftest", "--board", "twin"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "36 PASS, 0 FAIL, 17 SKIP"
+    assert lines[-1] == "38 PASS, 0 FAIL, 17 SKIP"
     assert any("+12 V rail" in line and "PASS" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [
+        (None, ""),
+        (BenchFault.ESTOP, RELEASED),
+        (BenchFault.CONTACTOR_WELDED, CLOSED),
+    ],
+)
+def test_gpiozero_sees_stop_and_contactor_as_the_driver_does(
+    hat: Running,
+    fault: BenchFault | None,
+    name: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if fault is BenchFault.CONTACTOR_WELDED:
+        with contextlib.closing(
+            PigpioHat(Client(port=hat.port), REV, PATIENT_S)
+        ) as board:
+            board.set_contactor(closed=True)
+            assert Probe(board, REV).wait(board.contactor_is_closed, PATIENT_S)
+            hat.fail(fault)
+    elif fault is not None:
+        hat.fail(fault)
+    given = ["--board", "pigpio", "--option", f"pigpio_port={hat.port}"]
+    assert main(["selftest", *given]) == (1 if fault else 0)
+    lines = capsys.readouterr().out.splitlines()
+    by_gpiozero = {row: next(x for x in lines if x.startswith(row)) for row in SEEN_TOO}
+    for row, by_driver in SEEN_TOO.items():
+        verdict = "FAIL" if row == name else "PASS"
+        assert f" {verdict}" in by_gpiozero[row]
+        told = next(x for x in lines if x[:26].rstrip() == by_driver)
+        assert f" {verdict}" in told, told
+
+
+def test_driver_that_has_no_pins_skips_what_gpiozero_would_see(tmp_path: Path) -> None:
+    with running_wallbox(tmp_path) as arduino:
+        found = sensed_rows("wallbox", {"wallbox_port": arduino.twin.link})
+    assert [row.verdict for row in found] == [Verdict.SKIP] * 2
+    assert "no LEDs and no lock" in found[0].note
+
+
+def sensed_rows(driver: str, options: dict[str, str]) -> list[Row]:
+    return list(_witnessed(Choice(driver, options, ROOT)))
 
 
 def test_command_tells_json_and_does_not_touch_the_contactor_unconfirmed(

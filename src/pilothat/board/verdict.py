@@ -17,6 +17,7 @@ REMEDIES: Mapping[str, str] = {
     "emergency stop": "close the chain on J6; a broken wire reads as pressed",
     "RCM": "see what it tripped on; a broken wire reads as tripped",
     "contactor closed": "its mirror contact on J5; a broken wire reads as closed",
+    "contactor by": "its mirror contact on J5; a broken wire reads as closed",
     "contactor closes": "coil supply, K1 driver, emergency stop and RCM",
     "contactor opens": "it sticks: change it before anything else",
     "PT1000": "sensor on its terminals, 1000 Ohm at 0 degrees",

@@ -1,4 +1,4 @@
-"""LEDs, lock motor and a button by gpiozero, on the pin factory that fits the driver.
+"""LEDs, lock motor, button and feedback by gpiozero, on the pin factory that fits.
 
 gpiozero, pigpio's client and lgpio each fail in ways of their own; here all of them are
 a BoardError. What is closed, or never opened, leaves its pins as inputs: LEDs off,
@@ -16,6 +16,7 @@ from typing import Any
 from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import Revision
 from pilothat.errors import BoardError, ConfigError
+from pilothat.frozen import dataclass
 
 LOCAL = "127.0.0.1"
 INSTALL = "pip install gpiozero pigpio lgpio"
@@ -95,6 +96,12 @@ def factory_of(driver: str, options: Mapping[str, str]) -> Any:
             where="board.panel",
             remedy="Set it to false",
         )
+    if driver == "kernel" and options.get("kernel_twin"):
+        raise BoardError(
+            "the twin of a kernel has no pins for gpiozero",
+            where="kernel_twin",
+            remedy="Take the twin behind pigpio's protocol for them",
+        )
     where = "panel"
     given: tuple[object, ...] = ()
     if driver == "pigpio":
@@ -119,6 +126,35 @@ def opened_devices(
     made = Devices(factory_of(driver, options), board, has_lock=has_lock)
     with contextlib.closing(made) as devices:
         yield devices
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """What the inputs of contactor and emergency stop say; a broken wire says no good.
+
+    is_closed: the contactor, by its mirror contact
+    """
+
+    is_closed: bool
+    is_estop_released: bool
+
+
+def sensed(driver: str, options: Mapping[str, str], board: Revision) -> Sensed:
+    """Read both inputs before the board's own driver has them.
+
+    Never beside a guard: gpiozero lets go of a pin without its pull, and then a broken
+    wire may say anything; a driver that opens sets the pulls again. Raises ConfigError,
+    BoardError.
+    """
+    pins = board.pins
+    factory = factory_of(driver, options)
+    with _told("inputs"), contextlib.closing(factory):
+        zero = import_module("gpiozero")
+        contactor, estop = (
+            zero.DigitalInputDevice(pin, pull_up=False, pin_factory=factory)
+            for pin in (pins.k1_fb_n, pins.estop_n)
+        )
+        return Sensed(not contactor.value, bool(estop.value))
 
 
 @contextlib.contextmanager

@@ -50,12 +50,10 @@ class Choice:
         """Return revision and calibration. Raises ConfigError."""
         return board_of(self.options, self.root)
 
-    @contextlib.contextmanager
-    def opened(self) -> Iterator[PilotBackend]:
-        """Open the board, and make it safe at the end.
+    def check_free(self) -> None:
+        """See that no station's guard is on the same daemon. Raises BoardError.
 
-        Raises BoardError, also where a station's guard is on the same daemon: the
-        kernel's lines and a serial port have one owner anyway.
+        The kernel's lines and a serial port have one owner anyway.
         """
         if self.driver == "pigpio" and (number := _guard_on(self.options)):
             raise BoardError(
@@ -63,6 +61,11 @@ class Choice:
                 where="board",
                 remedy="Stop the station first",
             )
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[PilotBackend]:
+        """Open the board, and make it safe at the end. Raises BoardError."""
+        self.check_free()
         patient = {**self.options, "reply_s": str(REPLY_S)}
         with contextlib.closing(open_board(self.driver, patient)) as hat:
             yield hat

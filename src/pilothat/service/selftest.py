@@ -23,14 +23,16 @@ from pilothat.board import asked, environment, selftest
 from pilothat.board.asked import Company
 from pilothat.board.detect import machine
 from pilothat.board.selftest import Probe
-from pilothat.board.verdict import Row
+from pilothat.board.verdict import Row, skipped
 from pilothat.errors import BoardError, ConfigError
-from pilothat.runtime.lamps import Devices, opened_devices
+from pilothat.runtime.lamps import Devices, opened_devices, sensed
 from pilothat.service import boardat
 from pilothat.service.boardat import Choice
 from pilothat.service.report import Report, head_of, line
 
 CLOSE, MOVE = "CLOSE", "MOVE"
+RELEASED = "emergency stop by gpiozero"
+CLOSED = "contactor by gpiozero"
 QUESTIONS = {
     CLOSE: "The output contactor will close for a moment. Nothing may be connected to "
     "the supply's side.",
@@ -81,10 +83,24 @@ def run(options: argparse.Namespace) -> int:
 def _rows(choice: Choice, options: argparse.Namespace) -> Iterator[Row]:
     board, at = choice.board, environment.here(options.root)
     yield from environment.rows(at, choice.name, choice.options, board)
+    yield from _witnessed(choice)
     with choice.opened() as hat, _company(choice, options) as company:
         probe = Probe(hat, board)
         yield from selftest.rows(probe)
         yield from asked.rows(probe, company)
+
+
+def _witnessed(choice: Choice) -> Iterator[Row]:
+    """Read what the guard lives by in another way than its driver does."""
+    choice.check_free()
+    try:
+        inputs = sensed(choice.driver, choice.options, choice.board)
+    except (BoardError, ConfigError) as error:
+        for name in (RELEASED, CLOSED):
+            yield skipped(name, str(error))
+        return
+    yield Row(RELEASED, float(inputs.is_estop_released), "", 1, 1)
+    yield Row(CLOSED, float(inputs.is_closed), "", 0, 0)
 
 
 @contextlib.contextmanager
