@@ -33,10 +33,10 @@ test: $(STAMP) ## the fast tests: no root, network or hardware
 	@$(BIN)/pytest -n auto $(args)
 
 test-net: $(STAMP) ## the network proof: needs root and network namespaces
-	@$(BIN)/pytest -m net -n 6 --dist loadscope $(args)
+	@$(BIN)/pytest -m net -o testpaths=tests/net -n 6 --dist loadscope $(args)
 
 test-system: $(STAMP) ## the package in a container, the driver on an emulated Pi: needs root
-	@$(BIN)/pytest -m system -n 3 --dist loadscope $(args)
+	@$(BIN)/pytest -m system -o testpaths=tests/system -n 3 --dist loadscope $(args)
 
 .foreign: ## the package iso15118 in a venv of its own: a car for the network proof
 	@python3 -m venv .foreign

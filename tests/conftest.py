@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,13 @@ TOGETHER = {
     "test_container.py", "test_foreign.py", "test_package.py", "test_recovery.py",
     "test_registers.py",
 }  # fmt: skip
+
+REPEATED: Any = "rerun"  # an outcome that pytest does not know
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Show a repeated test as such; here, where the results of all workers come."""
+    return ("repeated", "R", "REPEATED") if report.outcome == REPEATED else None
 
 
 class Scopes(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types here

@@ -3,14 +3,13 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from tests.conftest import REPEATED
 from tests.net.lab import Lab, unique_name
 
 TRIES = 3
-REPEATED: Any = "rerun"  # an outcome that pytest does not know
 STILL = "the machine stood still"
 
 
@@ -56,11 +55,6 @@ def pytest_runtest_protocol(
 
 def _is_excused(report: pytest.TestReport) -> bool:
     return report.failed and any(STILL in text for _, text in report.sections)
-
-
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Show a repeated test as such."""
-    return ("repeated", "R", "REPEATED") if report.outcome == REPEATED else None
 
 
 @pytest.fixture
