@@ -25,6 +25,7 @@ from pilothat.board.selftest import NO_CODES, Probe, rows
 from pilothat.board.verdict import Row, Verdict
 from pilothat.runtime.boards import open_board
 from pilothat.runtime.twinbench import CableEnd
+from pilothat.service import selftest as service_selftest
 from pilothat.service.boardat import Choice
 from pilothat.service.cli import main
 from pilothat.service.selftest import CLOSED, RELEASED, _witnessed
@@ -339,15 +340,20 @@ def test_board_is_that_of_a_settings_file(
     assert '"auto" found no Raspberry Pi' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("driver", ["pigpio", "kernel"])
 def test_board_of_a_running_station_is_left_alone(
-    hat: Running, capsys: pytest.CaptureFixture[str]
+    hat: Running,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    driver: str,
 ) -> None:
-    there = f"pigpio_port={hat.port}"
-    words = ["pilothat.runtime.guardproc", "pigpio", there]
+    monkeypatch.setattr(service_selftest, "sensed", pytest.fail)  # nor by gpiozero
+    there = {"pigpio": f"pigpio_port={hat.port}", "kernel": f"kernel_twin={hat.kernel}"}
+    words = ["pilothat.runtime.guardproc", driver, there[driver]]
     sleeper = "import sys; sys.stdin.read()"
     command = [sys.executable, "-c", sleeper, *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as guard:
-        assert main(["selftest", "--board", "pigpio", "--option", there]) == 1
+        assert main(["selftest", "--board", driver, "--option", there[driver]]) == 1
         guard.kill()
     told = capsys.readouterr().out
     assert f"a station drives it (process {guard.pid})" in told

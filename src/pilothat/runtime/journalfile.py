@@ -58,7 +58,7 @@ class Writer:
         )
         if self.process.stdin is None:
             raise AssertionError("a pipe was asked for")
-        with contextlib.suppress(ProcessLookupError):  # it never goes before a charge
+        with contextlib.suppress(OSError):  # it never goes before a charge, if allowed
             os.sched_setscheduler(self.process.pid, os.SCHED_BATCH, os.sched_param(0))
         self._pipe = self.process.stdin
         self._fd = self._pipe.fileno()

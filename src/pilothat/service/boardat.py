@@ -25,6 +25,12 @@ from pilothat.service.keys import KEYS
 TWIN = "twin"
 LOCAL = "127.0.0.1"
 REPLY_S = 1.0  # nothing is at stake
+# driver -> what tells its boards from each other, as a guard's command line has it
+_AT: Mapping[str, Mapping[str, str]] = {
+    "pigpio": {"pigpio_port": str(PORT)},
+    "kernel": {"kernel_twin": ""},
+    "wallbox": {"wallbox_port": ""},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,11 @@ class Choice:
         return board_of(self.options, self.root)
 
     def check_free(self) -> None:
-        """See that no station's guard is on the same daemon. Raises BoardError.
+        """See that no station's guard drives the same board. Raises BoardError.
 
-        The kernel's lines and a serial port have one owner anyway.
+        To be asked before anything touches a pin: some ways to one ask nobody.
         """
-        if self.driver == "pigpio" and (number := _guard_on(self.options)):
+        if number := _guard_on(self.driver, self.options):
             raise BoardError(
                 f"a station drives it (process {number})",
                 where="board",
@@ -71,10 +77,14 @@ class Choice:
             yield hat
 
 
-def _guard_on(options: Mapping[str, str]) -> int | None:
-    """Return the process of a guard that drives a HAT by this daemon."""
-    port = options.get("pigpio_port", str(PORT))
-    wanted = {b"pilothat.runtime.guardproc", b"pigpio", f"pigpio_port={port}".encode()}
+def _guard_on(driver: str, options: Mapping[str, str]) -> int | None:
+    """Return the process of a guard that drives a HAT by this daemon or kernel."""
+    given = {
+        name: options.get(name, default)
+        for name, default in _AT.get(driver, {}).items()
+    }
+    words = [f"{name}={value}" for name, value in given.items() if value]
+    wanted = {one.encode() for one in ("pilothat.runtime.guardproc", driver, *words)}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             if wanted <= set(file.read_bytes().split(b"\0")):

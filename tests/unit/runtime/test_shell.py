@@ -17,7 +17,7 @@ from pilothat.station.events import WakeUp
 from pilothat.station.phases import Phase
 
 SOON_S, LATER_S = 0.02, 0.06
-PATIENCE_S = 10.0
+PATIENCE_S, A_DAY_S = 10.0, 86_400.0
 
 
 class Paper:
@@ -96,3 +96,18 @@ def test_station_is_asked_at_its_deadline_and_at_none_it_has_given_up() -> None:
     assert len(ticks) == 1
     assert ticks[0] >= due
     assert [entry.event for entry in paper.entries] == [WakeUp()] * 3 + [None]
+
+
+def test_deadline_that_comes_sooner_is_kept() -> None:
+    async def go() -> float:
+        station, paper, rung = Sleeper(), Paper(), asyncio.Event()
+        station.rings = rung.set
+        shell = shell_of(station, paper, lambda _: None)
+        now = asyncio.get_running_loop().time()
+        for later_s in (A_DAY_S, SOON_S):
+            station.deadline = now + later_s
+            shell.feed(WakeUp())
+        await asyncio.wait_for(rung.wait(), PATIENCE_S)
+        return station.ticks[0] - now
+
+    assert asyncio.run(go()) >= SOON_S
