@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import PurePath
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-settings.register_profile("steady", derandomize=True, database=None)
+# No time limit: a busy machine is no defect.
+settings.register_profile("steady", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", max_examples=1000)
 settings.load_profile("steady")
+# Started in the background, a shell has us ignore it, and programs that we interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Modules whose tests share a machine that takes long to make, or come one at a time.
 TOGETHER = {
