@@ -7,6 +7,8 @@ import contextlib
 import logging
 import os
 import signal
+import socket
+import subprocess
 import sys
 import threading
 import time
@@ -18,7 +20,9 @@ import pigpio
 import pytest
 from gpiozero.pins.mock import MockFactory
 from tests.hat.twin import PATIENCE_S, Running, running
+from tests.hat.twin import until as wait
 
+from pilothat.board.lamps import Sensed
 from pilothat.board.revision import revision
 from pilothat.errors import BoardError, ConfigError
 from pilothat.faults import Fault
@@ -29,25 +33,35 @@ from pilothat.runtime.lamps import Devices, factory_of
 from pilothat.runtime.panel import (
     DEAD_S,
     LIGHTS,
+    REPEAT_S,
+    SILENT_S,
     TICK_S,
     Light,
     PanelLoop,
+    Reading,
     Shown,
     parse,
+    reading_of,
 )
 from pilothat.runtime.panellink import UNSEEN, PanelLink, shown_of
+from pilothat.runtime.panelproc import _heard, _say, _watched
 from pilothat.station.phases import WITH_CAR, Phase
 from pilothat.station.settings import StationSettings
 from pilothat.station.station import Station
+from pilothat.twin.bench import BenchFault
 
 REV = revision()
 PINS = REV.pins
+LEDS = PINS.led_green, PINS.led_red
 PULSE_S = REV.lock.pulse_s
 IDLE = Shown(Phase.IDLE, has_fault=False, is_dead=True)
 MATCHING = Shown(Phase.MATCHING, has_fault=False, is_dead=True)
 CHARGING = Shown(Phase.SESSION, has_fault=False, is_dead=False)
 LIVE = Shown(Phase.FINISHED, has_fault=False, is_dead=False)
 OUT = Shown(Phase.OUT_OF_SERVICE, has_fault=True, is_dead=True)
+PRESSED = Sensed(is_closed=False, is_estop_released=False)
+RELEASED = Sensed(is_closed=False, is_estop_released=True)
+RED, BLINKS_RED = {(False, True)}, {(False, True), (False, False)}
 RETRY_S = 0.2
 BUTTON = 2  # a GPIO that the board leaves free
 
@@ -76,17 +90,24 @@ class Played:
 
     panel: Noted = field(default_factory=Noted)
     has_lock: bool = True
+    says_again: bool = True
 
     def __post_init__(self) -> None:
         self.loop = PanelLoop(self.panel, PULSE_S, has_lock=self.has_lock)
+        self._told: Shown | None = None
+        self._told_at = 0.0
 
     def take(self, shown: Shown) -> None:
+        self._told, self._told_at = shown, self.panel.now
         self.loop.take(shown, self.panel.now)
 
     def run(self, duration_s: float) -> set[tuple[bool, bool]]:
         """Turn for so long; return all that the LEDs showed."""
         end, seen = self.panel.now + duration_s, set()
         while self.panel.now < end:
+            is_due = self.panel.now >= self._told_at + REPEAT_S
+            if self.says_again and self._told is not None and is_due:
+                self.take(self._told)
             wait_s = self.loop.turn(self.panel.now)
             seen.add(self.panel.lit)
             self.panel.now = min(self.panel.now + wait_s, end)
@@ -129,6 +150,85 @@ def test_leds_are_on_off_or_blink(shown: Shown, seen: set[tuple[bool, bool]]) ->
 @pytest.mark.parametrize("shown", [IDLE, CHARGING, OUT])
 def test_message_is_read_as_it_was_meant(shown: Shown) -> None:
     assert parse(shown.text) == shown
+
+
+@pytest.mark.parametrize("seen", [PRESSED, RELEASED, Sensed(True, True)])
+def test_reading_is_read_as_it_was_meant(seen: Sensed) -> None:
+    made = Reading(1234.1 / 3, seen)
+    assert reading_of(made.text) == made
+
+
+# --- what it knows by itself
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_stop_that_is_seen_pressed_is_red_whatever_main_says(phase: Phase) -> None:
+    played = Played()
+    played.take(Shown(phase, has_fault=False, is_dead=False))
+    played.loop.see(PRESSED)
+    assert played.run(5.0) == RED
+    played.loop.see(RELEASED)
+    assert played.run(5.0) == lit(Shown(phase, has_fault=False, is_dead=False))
+
+
+def lit(shown: Shown) -> set[tuple[bool, bool]]:
+    """Return all that the LEDs show of it."""
+    played = Played(has_lock=False)
+    played.take(shown)
+    return played.run(4 * TICK_S)
+
+
+def test_stop_is_red_although_nobody_ever_said_anything() -> None:
+    played = Played()
+    played.loop.see(PRESSED)
+    assert played.run(5 * SILENT_S) == RED
+    assert played.words == []
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_main_that_is_silent_is_red_and_not_for_two_missed_words(phase: Phase) -> None:
+    shown = Shown(phase, has_fault=False, is_dead=False)
+    played = Played(says_again=False)
+    played.take(shown)
+    assert played.run(3 * REPEAT_S) == lit(shown)  # the third is just due
+    played.run(SILENT_S - 3 * REPEAT_S)
+    assert played.run(5.0) == BLINKS_RED
+    played.take(shown)
+    assert played.run(4 * TICK_S) == lit(shown)
+
+
+def test_main_that_never_says_anything_is_red_after_a_while() -> None:
+    played = Played()
+    assert played.run(SILENT_S) == {(False, False)}
+    assert played.run(5.0) == BLINKS_RED
+
+
+@pytest.mark.parametrize("shown", [IDLE, MATCHING, CHARGING, LIVE, OUT])
+def test_silence_and_stop_move_no_bolt(shown: Shown) -> None:
+    played = Played()
+    played.take(shown)
+    played.run(5.0)
+    moves, played.says_again = list(played.words), False
+    played.loop.see(PRESSED)
+    played.run(5 * SILENT_S)
+    played.loop.see(RELEASED)
+    played.run(5 * SILENT_S)
+    assert played.words == moves
+
+
+def test_bolt_waits_for_a_main_that_speaks_again() -> None:
+    """A pulse was on when the car left; what main thinks now, nobody knows."""
+    played = Played(says_again=False)
+    played.take(MATCHING)
+    assert PULSE_S < SILENT_S
+    played.run(SILENT_S + 1.0)
+    played.loop.take(MATCHING, 0.0)  # long ago: of a main that hangs since
+    played.loop.take(IDLE, 0.0)
+    played.run(5.0)
+    assert played.words == ["out", "stop"]
+    played.take(IDLE)
+    played.run(5.0)
+    assert played.words[2:] == ["in", "stop"]
 
 
 # --- the bolt
@@ -412,6 +512,127 @@ def test_failing_daemon_is_logged_once_and_the_panel_comes_back(
 
     played(hat, play)
     assert count("panel failed") == 1
+
+
+MAIN = (
+    "import asyncio, contextlib, sys\n"
+    "from pilothat.runtime.panel import Shown\n"
+    "from pilothat.runtime.panellink import PanelLink\n"
+    "from pilothat.station.phases import Phase\n"
+    "async def run():\n"
+    "    panel = PanelLink('pigpio', {'pigpio_port': sys.argv[1]})\n"
+    "    with contextlib.closing(panel):\n"
+    "        panel.show(Shown(Phase.IDLE, False, True))\n"
+    "        await asyncio.Event().wait()\n"
+    "asyncio.run(run())\n"
+)
+
+
+@contextlib.contextmanager
+def main_of(hat: Running) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a main with a panel; both end with it."""
+    command = [sys.executable, "-c", MAIN, str(hat.port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as main:
+        try:
+            yield main
+        finally:
+            main.kill()
+
+
+def shows(hat: Running) -> tuple[int, ...]:
+    """Return what green and red LED show; nothing before a panel drives both."""
+    soc, now, leds = hat.twin.daemon.soc, time.monotonic(), LEDS
+    is_driven = all(soc.mode(led) == pigpio.OUTPUT for led in leds)
+    return tuple(soc.level(led, now) for led in leds) if is_driven else ()
+
+
+def shown_within(hat: Running, duration_s: float) -> set[tuple[int, ...]]:
+    end, seen = time.monotonic() + duration_s, set()
+    while time.monotonic() < end:
+        seen.add(shows(hat))
+        time.sleep(0.02)
+    return seen
+
+
+def test_main_that_hangs_is_seen_at_the_panel_and_so_is_its_return(
+    hat: Running,
+) -> None:
+    with main_of(hat) as main:
+        wait(lambda: shows(hat) == (1, 0), "idle")
+        assert shown_within(hat, SILENT_S + 1.0) == {(1, 0)}  # it says so again
+        main.send_signal(signal.SIGSTOP)
+        wait(lambda: shows(hat) == (0, 1), "red")
+        wait(lambda: shows(hat) == (0, 0), "blinks")
+        assert (1, 0) not in shown_within(hat, 4 * TICK_S)
+        main.send_signal(signal.SIGCONT)
+        wait(lambda: shows(hat) == (1, 0), "idle again")
+    wait(lambda: shows(hat) == (), "off")
+
+
+def test_stop_lights_red_although_main_hangs_and_says_idle(hat: Running) -> None:
+    with main_of(hat) as main:
+        wait(lambda: shows(hat) == (1, 0), "idle")
+        hat.fail(BenchFault.ESTOP)
+        wait(lambda: shows(hat) == (0, 1), "red, whatever main says")
+        main.send_signal(signal.SIGSTOP)
+        wait(lambda: shown_within(hat, SILENT_S + 1.0) == {(0, 1)}, "red, no blinking")
+        hat.fail(BenchFault.ESTOP, on=False)
+        wait(lambda: shows(hat) == (0, 0), "silent")
+
+
+def test_main_hears_what_the_panel_sees(hat: Running) -> None:
+    seen: list[Reading] = []
+
+    async def play(panel: PanelLink) -> None:
+        panel.saw = seen.append
+        await until(lambda: bool(seen), "at the start")
+        began = time.monotonic()
+        assert began - seen[0].at < PATIENCE_S
+        await until(lambda: len(seen) > 3, "again and again")
+        assert {one.seen for one in seen} == {RELEASED}
+        hat.fail(BenchFault.ESTOP)
+        await until(lambda: seen[-1].seen == PRESSED, "pressed")
+        assert [one.at for one in seen] == sorted(one.at for one in seen)
+
+    played(hat, play)
+
+
+def test_leds_go_on_where_the_inputs_cannot_be_seen(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As on a kernel without the device that shows the levels."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs, contextlib.ExitStack() as stack:
+        refused = {"pigpio_port": "1"}
+        assert _watched(stack, "pigpio", refused, REV, theirs) is None
+        assert _watched(stack, "twin", {}, REV, theirs) is None  # nothing to be told
+        theirs.close()
+        told = ours.recv(256).decode()
+        assert ours.recv(256) == b""
+
+    async def run() -> None:
+        with contextlib.closing(PanelLink("twin", {}, RETRY_S)) as panel:
+            for _ in range(3):
+                panel._take(told.encode())
+            await until(lambda: panel.is_ready, "ready")
+
+    asyncio.run(run())
+    lines = [one.getMessage() for one in caplog.records]
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        "panel does not see contactor and emergency stop: pigpiod"
+    )
+    assert capfd.readouterr().out == ""
+
+
+def test_panel_does_not_wait_for_a_main_that_reads_nothing() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        for _ in range(10_000):
+            _say(theirs, b"sees 1234567.0 0 1")
+        ours.close()  # with all of it unread
+        _say(theirs, b"sees 1234567.0 0 1")
+        assert _heard(theirs) == b""
 
 
 def test_panel_that_cannot_begin_says_why_and_main_goes_on(

@@ -1,8 +1,10 @@
-"""What a board has for people: two LEDs, and the motor of a socket's lock."""
+"""What a board has for people: LEDs, a lock's motor, and what can be watched of it."""
 
 from __future__ import annotations
 
 from typing import Protocol
+
+from pilothat.frozen import dataclass
 
 
 class Lamps(Protocol):
@@ -20,3 +22,21 @@ class Motor(Protocol):
 
     def stop(self) -> None:
         """Switch off. Raises BoardError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """What the inputs of contactor and emergency stop say; a broken wire says no good.
+
+    is_closed: the contactor, by its mirror contact
+    """
+
+    is_closed: bool
+    is_estop_released: bool
+
+
+class Inputs(Protocol):
+    """Both inputs."""
+
+    def look(self) -> Sensed:
+        """Return what they say now. Raises BoardError."""

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from pilothat.board.lamps import Sensed
 from pilothat.board.pigpiowire import PORT
 from pilothat.board.revision import Revision
 from pilothat.errors import BoardError, ConfigError
-from pilothat.frozen import dataclass
 
 LOCAL = "127.0.0.1"
 INSTALL = "pip install gpiozero pigpio lgpio"
@@ -30,7 +30,11 @@ FACTORIES: Mapping[str, Sequence[str]] = {
     ),
     "twin": ("gpiozero.pins.mock:MockFactory",),
 }
-
+# beside the guard, which has these pins; the twin has none
+WATCHING: Mapping[str, Sequence[str]] = {
+    "pigpio": ("pilothat.runtime.watching:pigpio_factory",),
+    "kernel": ("pilothat.runtime.watching:LevelFactory",),
+}
 
 BOUNCE_S = 0.05
 
@@ -88,9 +92,40 @@ class Devices:
                     device.close()
 
 
-def factory_of(driver: str, options: Mapping[str, str]) -> Any:
+class Watched:
+    """The inputs of contactor and emergency stop."""
+
+    def __init__(self, factory: Any, board: Revision) -> None:
+        pins = board.pins
+        with _told("inputs"), contextlib.ExitStack() as stack:
+            stack.callback(factory.close)
+            zero = import_module("gpiozero")
+            self._contactor, self._estop = (
+                stack.enter_context(
+                    zero.InputDevice(pin, pull_up=False, pin_factory=factory)
+                )
+                for pin in (pins.k1_fb_n, pins.estop_n)
+            )
+            self._opened = stack.pop_all()
+
+    def look(self) -> Sensed:
+        """Return what they say now. Raises BoardError."""
+        with _told("inputs"):
+            return Sensed(not self._contactor.value, bool(self._estop.value))
+
+    def close(self) -> None:
+        """Let go. Raises BoardError."""
+        with _told("inputs"):
+            self._opened.close()
+
+
+def factory_of(
+    driver: str,
+    options: Mapping[str, str],
+    factories: Mapping[str, Sequence[str]] = FACTORIES,
+) -> Any:
     """Return gpiozero's way to the pins of a driver. Raises ConfigError, BoardError."""
-    if driver not in FACTORIES:
+    if driver not in factories:
         raise ConfigError(
             f"the driver {driver} has no LEDs and no lock",
             where="board.panel",
@@ -108,7 +143,7 @@ def factory_of(driver: str, options: Mapping[str, str]) -> Any:
         host, port = options.get("pigpio_host", LOCAL), options.get("pigpio_port", PORT)
         where, given = f"pigpiod {host}:{port}", (host, int(port))
     refused: list[BoardError] = []
-    for name in FACTORIES[driver]:
+    for name in factories[driver]:
         module, _, factory = name.partition(":")
         try:
             with _told(where):
@@ -128,33 +163,29 @@ def opened_devices(
         yield devices
 
 
-@dataclass(frozen=True, slots=True)
-class Sensed:
-    """What the inputs of contactor and emergency stop say; a broken wire says no good.
+@contextlib.contextmanager
+def opened_inputs(
+    driver: str, options: Mapping[str, str], board: Revision
+) -> Iterator[Watched]:
+    """Open both inputs beside the guard; nothing is written to a pin, ever.
 
-    is_closed: the contactor, by its mirror contact
+    Raises ConfigError, BoardError.
     """
-
-    is_closed: bool
-    is_estop_released: bool
+    made = Watched(factory_of(driver, options, WATCHING), board)
+    with contextlib.closing(made) as inputs:
+        yield inputs
 
 
 def sensed(driver: str, options: Mapping[str, str], board: Revision) -> Sensed:
     """Read both inputs before the board's own driver has them.
 
-    Never beside a guard: gpiozero lets go of a pin without its pull, and then a broken
-    wire may say anything; a driver that opens sets the pulls again. Raises ConfigError,
-    BoardError.
+    Never beside a guard: gpiozero's own factories let go of a pin without its pull, and
+    then a broken wire may say anything; a driver that opens sets the pulls again.
+    Raises ConfigError, BoardError.
     """
-    pins = board.pins
-    factory = factory_of(driver, options)
-    with _told("inputs"), contextlib.closing(factory):
-        zero = import_module("gpiozero")
-        contactor, estop = (
-            zero.DigitalInputDevice(pin, pull_up=False, pin_factory=factory)
-            for pin in (pins.k1_fb_n, pins.estop_n)
-        )
-        return Sensed(not contactor.value, bool(estop.value))
+    made = Watched(factory_of(driver, options), board)
+    with contextlib.closing(made) as inputs:
+        return inputs.look()
 
 
 @contextlib.contextmanager
@@ -163,6 +194,8 @@ def _told(where: str) -> Iterator[None]:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
+    except BoardError:
+        raise
     except Exception as error:  # of three libraries, with no common kind
         what = f"{type(error).__name__} {error}".strip()
         remedy = INSTALL if isinstance(error, ImportError) else LOOK

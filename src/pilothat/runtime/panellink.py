@@ -1,7 +1,9 @@
 """Main's end of the panel: tells it what is shown, and starts it again when it fails.
 
-Nothing here waits and nothing here raises: a panel that fails never touches a charge.
-What it failed by is logged once; it is tried again until it is well.
+It tells that again and again: a panel that hears nothing shows that main hangs. What it
+sees of contactor and emergency stop is handed on. Nothing here waits and nothing here
+raises: a panel that fails never touches a charge. What it failed by is logged once; it
+is tried again until it is well.
 """
 
 from __future__ import annotations
@@ -16,7 +18,16 @@ from collections.abc import Callable, Mapping
 
 from pilothat.faults import Fault
 from pilothat.plant import SAFE_V
-from pilothat.runtime.panel import PRESSED, READY, Shown
+from pilothat.runtime.panel import (
+    BLIND,
+    PRESSED,
+    READY,
+    REPEAT_S,
+    SEES,
+    Reading,
+    Shown,
+    reading_of,
+)
 from pilothat.station.station import Station
 
 log = logging.getLogger("pilothat.panel")
@@ -40,6 +51,7 @@ class PanelLink:
     """The panel's process, as long as it is not closed.
 
     pressed: what to do when somebody presses the button
+    saw:     what to do with what it has seen of the inputs
     """
 
     def __init__(
@@ -54,10 +66,12 @@ class PanelLink:
         self._process: subprocess.Popen[bytes] | None = None
         self._again: asyncio.TimerHandle | None = None
         self._why = ""
-        self._told = ""
+        self._told = self._blind = ""
         self.is_ready = False
         self.pressed: Callable[[], object] = lambda: None
+        self.saw: Callable[[Reading], object] = lambda _: None
         self._start()
+        self._repeats = self._loop.call_later(REPEAT_S, self._repeat)
 
     def watch(self, station: Station, _event: object, _now: float) -> None:
         """Let the panel know what a station shows now."""
@@ -71,6 +85,7 @@ class PanelLink:
 
     def close(self) -> None:
         """End the panel: LEDs off."""
+        self._repeats.cancel()
         if self._again is not None:
             self._again.cancel()
         self._drop()
@@ -100,6 +115,10 @@ class PanelLink:
         self._loop.add_reader(ours, self._hear)
         self._send()
 
+    def _repeat(self) -> None:
+        self._repeats = self._loop.call_later(REPEAT_S, self._repeat)
+        self._send()
+
     def _send(self) -> None:
         if self._socket is None or self._shown is None:
             return
@@ -120,16 +139,30 @@ class PanelLink:
             return
         except OSError:
             message = b""
+        if message:
+            self._take(message)
+        else:
+            self._lost(self._why or "it ended, or hung and was ended")
+
+    def _take(self, message: bytes) -> None:
+        text = message.decode(errors="replace")
         if message == READY:
             if self._told:
                 log.info("panel is back")
             self._told, self.is_ready = "", True
         elif message == PRESSED:
             self.pressed()
-        elif message:
-            self._why = message.decode(errors="replace")
+        elif text.startswith(SEES):
+            self.saw(reading_of(text))
+        elif text.startswith(BLIND):
+            self._tell_blind(text.removeprefix(BLIND).strip())
         else:
-            self._lost(self._why or "it ended, or hung and was ended")
+            self._why = text
+
+    def _tell_blind(self, why: str) -> None:
+        if why != self._blind:
+            log.warning("panel does not see contactor and emergency stop: %s", why)
+        self._blind = why
 
     def _lost(self, why: str) -> None:
         self._drop()
