@@ -51,10 +51,14 @@ class Entry:
 
 def line_of(entry: Entry) -> str:
     """Return the entry as one line of JSON, without the line's end."""
-    actions = ",".join(map(text_of, entry.actions))
-    entropy = f',"entropy":"{entry.entropy}"' if entry.entropy else ""
-    event = text_of(entry.event)
-    return f'{{"at":{entry.at!r},"event":{event},"actions":[{actions}]{entropy}}}'
+    return written(entry.at, entry.event, entry.actions, entry.entropy)
+
+
+def written(at: float, event: object, actions: Sequence[object], entropy: str) -> str:
+    """Return the same for whoever has no entry, and many lines to write."""
+    wanted = ",".join(map(text_of, actions))
+    drawn = f',"entropy":"{entropy}"' if entropy else ""
+    return f'{{"at":{at!r},"event":{text_of(event)},"actions":[{wanted}]{drawn}}}'
 
 
 def header_of(settings: object) -> str:

@@ -325,7 +325,8 @@ class Bench:
             outlet_v, current_a = self._outlet_v(moves_at), self._current_a(moves_at)
             self._relay.move()
             self._settle(outlet_v, current_a, moves_at)
-        self._now = max(self._now, now)
+        if now > self._now:
+            self._now = now
 
     def _relink(self, now: float, car: CarElectrics | None) -> None:
         outlet_v, current_a = self._outlet_v(now), self._current_a(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-from pilothat.journal import Entry, Recorder, header_of, line_of
+from pilothat.journal import Recorder, header_of, written
 from pilothat.twin.chance import Chance
 from pilothat.twin.stage import WorldSettings
 
@@ -28,7 +28,7 @@ class Chronicle:
 
     def write(self, at: float, event: object, actions: Sequence[object]) -> None:
         """Add a line."""
-        line = line_of(Entry(at, event, actions, self.entropy.take()))
+        line = written(at, event, actions, self.entropy.take())
         self._unhashed.append(line)
         if len(self._unhashed) == _BATCH:
             self._catch_up()

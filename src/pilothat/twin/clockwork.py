@@ -19,31 +19,28 @@ class Actor:
     Its deadline is read again only after ``touch``: whoever gives it an event says so.
     """
 
-    __slots__ = ("_ask", "_clock", "_is_stale", "_number", "due", "turn")
+    __slots__ = ("_clock", "ask", "is_stale", "number", "turn")
 
     def __init__(
         self, turn: Call, ask: Callable[[], float | None], clock: Clockwork
     ) -> None:
-        self.turn = turn
-        self.due = inf
-        self._ask = ask
+        self.turn, self.ask = turn, ask
+        self.number = len(clock.dues) - 1
+        self.is_stale = False
         self._clock = clock
-        self._number = len(clock.dues) - 1
-        self._is_stale = False
-        clock.dues.insert(self._number, inf)
+        clock.dues.insert(self.number, inf)
         self.touch()
+
+    @property
+    def due(self) -> float:
+        """When it is due, as it was read last."""
+        return self._clock.dues[self.number]
 
     def touch(self) -> None:
         """Note that the deadline may have changed."""
-        if not self._is_stale:
-            self._is_stale = True
+        if not self.is_stale:
+            self.is_stale = True
             self._clock.stale.append(self)
-
-    def read(self) -> None:
-        """Read the deadline."""
-        self._is_stale = False
-        at = self._ask()
-        self.due = self._clock.dues[self._number] = inf if at is None else at
 
 
 class Clockwork:
@@ -75,7 +72,9 @@ class Clockwork:
     def read(self) -> None:
         """Read the deadlines of the machines to which something has happened."""
         for actor in self.stale:  # reading one touches no other
-            actor.read()
+            actor.is_stale = False
+            at = actor.ask()
+            self.dues[actor.number] = inf if at is None else at
         self.stale.clear()
 
     def step(self, limit_s: float = inf) -> bool:
@@ -88,7 +87,8 @@ class Clockwork:
         at = called if is_call else due
         if at > limit_s:
             return False
-        self.now = max(self.now, at)
+        if at > self.now:
+            self.now = at
         if is_call:
             heapq.heappop(self._heap)[2]()
         else:

@@ -44,7 +44,7 @@ class Watch:
     """Rules that the same changes can break."""
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
-        self._names, self._rules = tuple(rules), tuple(rules.values())
+        self._rules = tuple(rules.items())
         self.calm_until = _BROKEN  # all rules hold until then, if nothing changes
 
     def stir(self) -> None:
@@ -53,11 +53,16 @@ class Watch:
 
     def look(self, now: float) -> Iterable[str]:
         """Return which rules are broken."""
-        untils = [holds(now) for holds in self._rules]
-        self.calm_until = min(untils) - _ROUNDING_S
-        if _BROKEN not in untils:
-            return ()
-        return [n for n, u in zip(self._names, untils, strict=True) if u == _BROKEN]
+        calm_until = _ALWAYS
+        broken: tuple[str, ...] = ()
+        for name, holds in self._rules:
+            until = holds(now)
+            if until < calm_until:
+                calm_until = until
+            if until == _BROKEN:
+                broken = (*broken, name)
+        self.calm_until = calm_until - _ROUNDING_S
+        return broken
 
 
 class Invariants:
@@ -107,10 +112,14 @@ class Invariants:
     def check(self) -> None:
         """Look at everything that is not known to hold until later."""
         now = self._clock.now
-        for watch in (self.station, self._power):
-            if now > watch.calm_until:
-                for name in watch.look(now):
-                    self._broken(name)
+        if now > self.station.calm_until:
+            self._look(self.station, now)
+        if now > self._power.calm_until:
+            self._look(self._power, now)
+
+    def _look(self, watch: Watch, now: float) -> None:
+        for name in watch.look(now):
+            self._broken(name)
 
     def pilot_is(self, sample: PilotSample) -> None:
         """Note what is really on the pilot, not what the guard makes of it."""
@@ -153,8 +162,8 @@ class Invariants:
         """Note a request that reached the station; its bytes, if it came as such."""
         self._heard_at = self._world.now
         if self._world.station.talk.is_connected:
-            pieces = _pieces(data) if data else (data,)
-            self._asked += [(self._heard_at, piece) for piece in pieces]
+            for piece in _pieces(data) if data else (data,):
+                self._asked.append((self._heard_at, piece))
 
     def answered(self) -> None:
         """Note an answer of the station."""

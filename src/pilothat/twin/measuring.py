@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pilothat.frozen import dataclass
+from pilothat.pilot.levels import PilotSample
 from pilothat.plant import PlantFact
 from pilothat.twin.bench import Bench
 
@@ -20,6 +21,15 @@ class Listeners:
     is_watched: Callable[[], bool]
     plant: Callable[[PlantFact], None]
     inlet: Callable[[tuple[float, float]], None]
+
+
+class Told:
+    """What guard and car were told last of pilot and contactor."""
+
+    def __init__(self) -> None:
+        self.sample: PilotSample | None = None
+        self.is_closed = False
+        self.seen: tuple[float, bool] | None = None  # at the inlet
 
 
 class Measuring:

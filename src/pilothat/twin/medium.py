@@ -141,8 +141,13 @@ class Medium:
         a, b = self._modems[name_a], self._modems[name_b]
         if a.nmk != b.nmk or a.is_cut or b.is_cut:
             return False
-        joined_at = max(a.keyed_at, b.keyed_at) + self._settings.join_s
-        return now >= joined_at and a.is_awake(now) and b.is_awake(now)
+        if a.is_silent or b.is_silent:
+            return False
+        keyed_by = now - self._settings.join_s
+        return (
+            a.keyed_at <= keyed_by >= b.keyed_at
+            and a.silent_until <= now >= b.silent_until
+        )
 
     # Faults.
 

@@ -24,7 +24,7 @@ from pilothat.twin.chronicle import Chronicle
 from pilothat.twin.clockwork import Clockwork
 from pilothat.twin.driver import Driver
 from pilothat.twin.invariants import Invariants
-from pilothat.twin.measuring import Listeners, Measuring
+from pilothat.twin.measuring import Listeners, Measuring, Told
 from pilothat.twin.medium import Medium
 from pilothat.twin.network import Network, arriving
 from pilothat.twin.stage import WorldSettings
@@ -38,13 +38,15 @@ Watcher = Callable[[float, heard.Event | None, Sequence[Action]], None]
 
 
 class World:
-    """One charging point with one car."""
+    """One charging point with one car.
+
+    It has no more than 30 attributes: an object with more of them is a slower one.
+    """
 
     def __init__(self, settings: WorldSettings, seed: int) -> None:
         self.settings = settings
         self.clock = Clockwork()
         self._chronicle = Chronicle(settings, seed)
-        self.lines = self._chronicle.lines
         self.watchers: list[Watcher] = []
         self.events = 0
         self.station = Station(settings.station, self._chronicle.entropy)
@@ -61,11 +63,8 @@ class World:
         self._backlog: list[heard.Event] = []
         self._lease = guarding.Lease(guarding.SAFE)
         self._renewed_at = 0.0
-        self._sample_told: object = None
-        self._is_closed_told = False
-        self._seen_told: tuple[float, bool] | None = None
-        self._is_noisy = False
-        self._answer_of, self._request_of = again(arriving), again(arriving)
+        self._told = Told()
+        self._arriving = again(arriving)
         self._frame_of = again(heard.FrameIn)
         self.measuring = Measuring(self.bench, self._listeners())
         self._add_actors()
@@ -177,7 +176,6 @@ class World:
         self._stir()
         self.bench.inject(fault, self.clock.now, on=on)
         if fault is BenchFault.ADC_NOISE:
-            self._is_noisy = on
             self._sample()
         if fault is BenchFault.ESTOP:
             self._guard_event(self.bench.interlocks(self.clock.now))
@@ -195,6 +193,11 @@ class World:
         """Tell whether the station waits for a moment; a hung one waits for none."""
         self.clock.read()
         return self.is_main_stalled or self._station_actor.due < inf
+
+    @property
+    def lines(self) -> list[str]:
+        """The journal so far, with its header; empty where it is not kept."""
+        return self._chronicle.lines
 
     @property
     def journal_sha256(self) -> str:
@@ -258,7 +261,7 @@ class World:
 
     def _do_answer(self, action: wanted.TcpSend | wanted.SendMessage) -> None:
         self.invariants.answered()
-        self.network.carry(self._answer_of(action), self.drive)
+        self.network.carry(self._arriving(action), self.drive)
 
     def _do_close(self, action: wanted.TcpClose) -> None:
         number = action.connection
@@ -302,24 +305,24 @@ class World:
 
     def _sense(self, *, force: bool = False) -> None:
         """Pass on what has changed on the bench, to guard and car."""
-        now = self.clock.now
+        now, told = self.clock.now, self._told
         self._bench_actor.touch()
         sample = self.bench.pilot(now)
-        if force or sample != self._sample_told:
-            self._sample_told = sample
+        if force or sample != told.sample:
+            told.sample = sample
             self.invariants.pilot_is(sample)
             self._guard_event(sample)
         is_closed = self.bench.contactor_is_closed(now)
-        if is_closed is not self._is_closed_told:
-            self._is_closed_told = is_closed
+        if is_closed is not told.is_closed:
+            told.is_closed = is_closed
             self._guard_event(guarding.Feedback(is_closed))
         seen = self.bench.pilot_at_inlet(now)
-        if seen != self._seen_told:
-            self._seen_told = seen
+        if seen != told.seen:
+            told.seen = seen
             self.drive(PilotSeen(*seen))
 
     def _sample(self) -> None:
-        if self._is_noisy:
+        if BenchFault.ADC_NOISE in self.bench.faults:
             self.after(SAMPLE_S, self._sample)
             self._sense(force=True)
 
@@ -374,7 +377,7 @@ class World:
         self.network.datagram(lambda: self.tell(asked))
 
     def _do_ask(self, action: wanted.TcpSend | wanted.SendMessage) -> None:
-        self.network.carry(self._request_of(action), self.tell)
+        self.network.carry(self._arriving(action), self.tell)
 
     def _opened(self, number: int, *, is_secure: bool) -> None:
         self.invariants.connected()

@@ -233,7 +233,7 @@ class Iso2Dialect:
 
 def _authorization(view: View) -> iso2.Request:
     """Ask whether charging is allowed; with a contract, answer the challenge first."""
-    if view.by_contract and view.count == 0:
+    if view.by_contract and view.is_first:
         return authorization(view.challenge)
     return iso2.AuthorizationReq()
 

@@ -29,7 +29,7 @@ class View:
 
     service_id:  of the charge service
     schedule:    the one the car has chosen
-    count:       requests sent in this phase so far
+    is_first:    no request was sent in this phase so far
     by_contract: the car pays by its contract, not outside
     challenge:   to be signed then
     meter:       the reading that a receipt is for
@@ -38,7 +38,7 @@ class View:
     fact: InletFact
     target_a: float = 0.0
     is_ready: bool = False
-    count: int = 0
+    is_first: bool = True
     is_complete: bool = False
     pauses: bool = False
     error: Complaint = Complaint.NONE
@@ -54,14 +54,21 @@ class View:
         return min(max(int(self.fact.soc_pct), 0), 100)
 
     def at(
-        self, fact: InletFact, target_a: float, count: int, *, is_ready: bool
+        self, fact: InletFact, target_a: float, *, is_ready: bool, is_first: bool
     ) -> View:
-        """Return the view with what changes from request to request."""
+        """Return the view with what changes from request to request; itself if same."""
+        if (
+            fact is self.fact
+            and target_a == self.target_a
+            and is_ready is self.is_ready
+            and is_first is self.is_first
+        ):
+            return self
         return View(
             fact,
             target_a,
             is_ready,
-            count,
+            is_first,
             self.is_complete,
             self.pauses,
             self.error,
@@ -168,7 +175,7 @@ class Numbers(Generic[Q]):
     def target(self, view: View) -> Target[Q]:
         """Return the battery's voltage; what else some cars say first."""
         habits = self._settings.habits
-        is_first = habits.first_precharge_v is not None and view.count == 0
+        is_first = habits.first_precharge_v is not None and view.is_first
         target_v = habits.first_precharge_v if is_first else None
         return Target(
             ev_target_voltage=self.volts(

@@ -39,13 +39,7 @@ from pilothat.v2g.evcc.grip import Grip
 from pilothat.v2g.evcc.heard import Heard, Schedule, Services, Terms
 from pilothat.v2g.evcc.requests import View
 from pilothat.v2g.evcc.settings import SessionSettings
-from pilothat.v2g.evcc.states import (
-    DEAD_A,
-    LISTENING,
-    STOPPABLE,
-    Ending,
-    State,
-)
+from pilothat.v2g.evcc.states import DEAD_A, LISTENING, STOPPABLE, Ending, State
 from pilothat.v2g.evcc.turn import Turn
 
 Take = Callable[[Heard, float], Sequence[Action]]
@@ -75,7 +69,8 @@ class Session(ABC):
         self.state = State.IDLE
         self.session_id = settings.habits.setup_session_id
         self._turn = Turn()
-        self._said = SendRequest(None)  # the last request
+        self._asked: tuple[View | None, State] = (None, State.IDLE)
+        self._said = SendRequest(None)  # the last request, from that
         self._answer: tuple[object, State] = (None, State.IDLE)  # the last one
         self._heard: Heard | None = None  # what it says
         self._verdict: Ending | None = None  # what its status means
@@ -156,6 +151,8 @@ class Session(ABC):
 
     def _watch(self, now: float) -> None:
         """Turn the end of a phase into a wish to stop at the next chance."""
+        if self._ready_by is None and self._turn.ends_at is None:
+            return  # as in the loop, for hours
         if is_due(self._ready_by, now):
             self._ready_by = None
             self._wish = Ending(Outcome.ABORTED, "not ready to charge in time")
@@ -182,14 +179,18 @@ class Session(ABC):
     # --- sending
 
     def _send(self, now: float) -> Sequence[Action]:
-        state, count = self.state, self._turn.count
+        state, is_first = self.state, self._turn.count == 0
         self._aim(now)
         self._turn.sent(now, self._dialect.timeout_s(state))
         is_ready = states.is_ready(state, self._view.error, self._settings.vehicle)
-        self._view = self._view.at(self._fact, self.target_a, count, is_ready=is_ready)
-        message = self._dialect.ask(state, self._view, self.session_id)
-        if message is not self._said.message and message != self._said.message:
-            self._said = SendRequest(message)  # else nobody need look at it again
+        view = self._view = self._view.at(
+            self._fact, self.target_a, is_ready=is_ready, is_first=is_first
+        )
+        if self._asked[0] is not view or self._asked[1] is not state:
+            self._asked = (view, state)
+            message = self._dialect.ask(state, view, self.session_id)
+            if message != self._said.message:  # else nobody need look at it again
+                self._said = SendRequest(message)
         return (*self._before(), self._said, *self._beside(now))
 
     @abstractmethod
