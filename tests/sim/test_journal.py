@@ -8,6 +8,7 @@ import pytest
 from tests.sim.short import QUICK, quick_car, whole
 
 from pilothat.service.replayjournal import replay
+from pilothat.station.events import SecondLook
 from pilothat.twin import profile
 from pilothat.twin.car import Car, Plug
 from pilothat.twin.chance import Chance
@@ -30,6 +31,23 @@ def test_same_seed_gives_the_same_hash() -> None:
 
 def test_journal_of_a_charge_replays() -> None:
     lines = _lines()
+    outcome = replay("\n".join(lines))
+    assert (outcome.line, outcome.entries) == (0, len(lines) - 1)
+
+
+def test_journal_of_a_charge_that_a_second_look_ended_replays() -> None:
+    world = World(replace(QUICK, keeps_lines=True), 1)
+    car = Car(quick_car(), EV_MAC, Chance(1, "car"))
+    world.park(car)
+    world.drive(Plug())
+    world.run(lambda: car.phase_text == "charging", 60.0)
+    world.tell(SecondLook(False, is_contactor_closed=False, is_estop_released=True))
+    world.run(lambda: False, world.now + 10.0)
+    world.tell(SecondLook(True, is_contactor_closed=False, is_estop_released=True))
+    world.run(lambda: False, world.now + 1.0)
+    lines = world.lines
+    assert sum('"type":"SecondLook"' in line for line in lines) == 2
+    assert any('"type":"Raise","fault":"BOARD_LOST"' in line for line in lines)
     outcome = replay("\n".join(lines))
     assert (outcome.line, outcome.entries) == (0, len(lines) - 1)
 

@@ -44,6 +44,7 @@ from pilothat.station.events import (
     FrameIn,
     NetworkFact,
     PlantReport,
+    SecondLook,
     StopCause,
     StopRequested,
     TcpData,
@@ -65,6 +66,7 @@ EVENTS: list[object] = [
     StopRequested(StopCause.USER),
     NetworkFact(True, bytes(16), 61341),
     NetworkFact(False, None, 0),
+    SecondLook(False, True, False),
     None,
 ]
 ACTIONS: list[object] = [

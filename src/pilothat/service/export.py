@@ -48,6 +48,7 @@ FACTS = (
     "GuardFact",
     "PlantReport",
     "NetworkFact",
+    "SecondLook",
     "StopRequested",
     "Raise",
 )

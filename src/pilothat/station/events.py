@@ -126,6 +126,19 @@ class NetworkFact:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondLook:
+    """What a second reader of the guard's inputs finds, when that is news.
+
+    agrees: False when it has contradicted the guard for long enough to be believed
+    is_contactor_closed, is_estop_released: the inputs as it sees them
+    """
+
+    agrees: bool
+    is_contactor_closed: bool
+    is_estop_released: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WakeUp:
     """A car that pauses shall come back: there is energy for it."""
 
@@ -149,5 +162,6 @@ Event = (
     | FaultCleared
     | FaultKept
     | NetworkFact
+    | SecondLook
     | TimeOfDay
 )

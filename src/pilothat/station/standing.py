@@ -30,13 +30,15 @@ _SEEN_BY_BOARD = (Fault.CONTACTOR_WELDED, Fault.CONTACTOR_STUCK_OPEN)
 class StandingFaults:
     """Every fault that came up and has not been cleared, in their order.
 
-    Those of the guard stand as long as the guard says so, latched ones until an
-    operator clears them, the others until the car is gone.
+    Those of the guard stand as long as the guard says so, a doubt about its inputs as
+    long as it is contradicted, latched ones until an operator clears them, the others
+    until the car is gone.
     """
 
     def __init__(self) -> None:
         self._faults: dict[Fault, None] = {}
         self._of_guard: Sequence[Fault] = ()
+        self._of_witness: Sequence[Fault] = ()
 
     def __bool__(self) -> bool:
         return bool(self._faults)
@@ -63,7 +65,7 @@ class StandingFaults:
         return [
             fault
             for fault in self._faults
-            if fault.row.reaction is Reaction.LATCH or fault in self._of_guard
+            if fault.row.reaction is Reaction.LATCH or self._is_seen(fault)
         ]
 
     def add(self, fault: Fault) -> bool:
@@ -75,8 +77,8 @@ class StandingFaults:
         return is_new
 
     def clear(self, fault: Fault) -> None:
-        """Drop a fault, unless the guard still sees it."""
-        if fault not in self._of_guard:
+        """Drop a fault, unless it is still seen."""
+        if not self._is_seen(fault):
             self._faults.pop(fault, None)
 
     def of_guard(self, faults: Sequence[Fault]) -> Sequence[Fault]:
@@ -86,6 +88,15 @@ class StandingFaults:
             if fault.row.reaction is not Reaction.LATCH:
                 self.clear(fault)
         return [fault for fault in faults if fault not in was]
+
+    def of_witness(self, *, agrees: bool) -> Sequence[Fault]:
+        """Take whether a second reader of the guard's inputs agrees with it."""
+        self._of_witness = () if agrees else (Fault.BOARD_LOST,)
+        self.clear(Fault.BOARD_LOST)
+        return self._of_witness
+
+    def _is_seen(self, fault: Fault) -> bool:
+        return fault in self._of_guard or fault in self._of_witness
 
     def forget_car(self) -> None:
         """Drop what concerned a car that is gone."""

@@ -97,7 +97,7 @@ class Station:
                 self._network_event(event, now)
             case PilotFact():
                 self._pilot(event, now)
-            case GuardFact():
+            case GuardFact() | events.SecondLook():
                 self._guard(event, now)
             case events.FrameIn(raw):
                 self._of_line(self.line.handle(raw, now), now)
@@ -157,11 +157,12 @@ class Station:
         elif self.phase is Phase.FINISHED:
             self._rest()
 
-    def _guard(self, fact: GuardFact, now: float) -> None:
+    def _guard(self, fact: GuardFact | events.SecondLook, now: float) -> None:
+        if isinstance(fact, events.SecondLook):
+            self._seen(self.faults.of_witness(agrees=fact.agrees), now)
+            return
         was, self.guard = self.guard, fact
-        for fault in self.faults.of_guard(fact.faults):
-            self._fault(fault, now)
-        self._back_in_service()
+        self._seen(self.faults.of_guard(fact.faults), now)
         if fact.is_contactor_closed is not was.is_contactor_closed:
             closed = fact.is_contactor_closed
             self._of_path(self.path.handle(power.ContactorIs(closed), now), now)
@@ -188,7 +189,7 @@ class Station:
             case events.WakeUp():
                 self._wake(now)
             case events.FaultCleared(fault):
-                self._clear(fault)
+                self.faults.clear(fault)
             case events.FaultKept(fault):
                 self._fault(fault, now)
             case events.StopRequested(cause):
@@ -218,7 +219,7 @@ class Station:
                     self.visit.failed()
                     self._stop(StopReason.NOT_MATCHED, now)
                 case line.LineReady():
-                    self._clear(Fault.MODEM)
+                    self.faults.clear(Fault.MODEM)
                 case line.LineLost(why):
                     self._out.publish(Topic.NOTE, why)
                     self._fault(Fault.MODEM, now)
@@ -267,6 +268,10 @@ class Station:
 
     # --- faults
 
+    def _seen(self, faults: Iterable[Fault], now: float) -> None:
+        for fault in faults:
+            self._fault(fault, now)
+
     def _fault(self, fault: Fault, now: float) -> None:
         if not self.faults.add(fault):
             return
@@ -280,14 +285,6 @@ class Station:
             if self.stopper.reason is not StopReason.FAULT:
                 self._cause = fault
             self._stop(StopReason.FAULT, now)
-
-    def _clear(self, fault: Fault) -> None:
-        self.faults.clear(fault)
-        self._back_in_service()
-
-    def _back_in_service(self) -> None:
-        if self.phase is Phase.OUT_OF_SERVICE and not self.faults.lasting:
-            self._enter(Phase.FINISHED, None)
 
     # --- the stopping path
 
@@ -334,6 +331,8 @@ class Station:
         """Let what has changed take effect; return what is to be done."""
         if self.talk.is_waiting:
             self._of_talk(self.talk.tell(self._plant_state(), now), now)
+        if self.phase is Phase.OUT_OF_SERVICE and not self.faults.lasting:
+            self._enter(Phase.FINISHED, None)
         if self.phase in phases.OPEN and self.talk.is_established:
             self._enter(Phase.SESSION, None)
         if self.visit.is_impatient(self.phase, self.line, self.talk, now):

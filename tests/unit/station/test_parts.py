@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, nan
 
 import pytest
@@ -102,6 +103,36 @@ def test_fault_of_the_guard_stands_as_long_as_the_guard_says() -> None:
     assert kept == (Fault.EMERGENCY_STOP,)
     assert again == [Fault.CP_DIODE]
     assert faults.all == ()
+
+
+def test_doubt_about_the_guards_inputs_stands_until_it_is_not_contradicted() -> None:
+    faults = StandingFaults()
+    told = faults.of_witness(agrees=False)
+    faults.add(Fault.BOARD_LOST)
+    faults.clear(Fault.BOARD_LOST)
+    faults.forget_car()
+    assert (told, faults.lasting) == ((Fault.BOARD_LOST,), [Fault.BOARD_LOST])
+    assert not faults.of_witness(agrees=True)
+    assert not faults
+    assert not faults.lasting
+
+
+def test_lost_board_stands_as_long_as_guard_or_witness_says_so() -> None:
+    faults = StandingFaults()
+    kept: list[bool] = []
+
+    def hear(news: Sequence[Fault]) -> None:
+        for fault in news:
+            faults.add(fault)
+        kept.append(Fault.BOARD_LOST in faults)
+
+    hear(faults.of_guard((Fault.BOARD_LOST,)))
+    hear(faults.of_witness(agrees=False))
+    hear(faults.of_guard(()))
+    hear(faults.of_guard((Fault.BOARD_LOST,)))
+    hear(faults.of_witness(agrees=True))
+    hear(faults.of_guard(()))
+    assert kept == [True, True, True, True, True, False]
 
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)

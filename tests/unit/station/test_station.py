@@ -55,6 +55,7 @@ from pilothat.station.events import (
     NetworkFact,
     PlantReport,
     SdpIn,
+    SecondLook,
     StopCause,
     StopRequested,
     TcpClosed,
@@ -590,6 +591,48 @@ def test_contactor_that_the_board_tells_is_closed_when_it_is_back_is_welded() ->
     assert post.phase is P.OUT_OF_SERVICE
 
 
+CONTRADICTED = SecondLook(False, is_contactor_closed=False, is_estop_released=True)
+CONFIRMED = SecondLook(True, is_contactor_closed=False, is_estop_released=True)
+
+
+@pytest.mark.parametrize("make", [idle, matching, session, charging, finished])
+def test_inputs_that_are_contradicted_open_until_both_readers_agree(
+    make: Callable[[], Post],
+) -> None:
+    post = make()
+    actions = post.tell(CONTRADICTED)
+    assert raised(actions) == [Fault.BOARD_LOST]
+    assert not post.want.is_contactor_closed
+    assert not post.want.is_supply_enabled
+    assert raised(post.tell(CONTRADICTED)) == []
+    post.later(60.0)
+    assert post.want == Want(0.0, False, False)
+    post.pilot("A")
+    post.later(60.0)
+    lost_in = post.phase
+    post.tell(CONFIRMED)
+    post.pilot("A")
+    post.later(1.0)
+    assert (lost_in, post.phase) == (P.OUT_OF_SERVICE, P.IDLE)
+
+
+def test_readers_that_agree_change_nothing() -> None:
+    post = charging()
+    assert post.tell(CONFIRMED) == []
+    assert post.want.is_contactor_closed
+
+
+def test_contactor_that_the_guard_calls_welded_is_told_whoever_contradicts() -> None:
+    post = charging()
+    post.is_following = False
+    post.tell(CONTRADICTED)
+    assert raised(post.guard_sees(Fault.CONTACTOR_WELDED)) == [Fault.CONTACTOR_WELDED]
+    post.later(60.0)
+    post.tell(CONFIRMED)
+    post.later(10.0)
+    assert post.phase is P.OUT_OF_SERVICE
+
+
 @pytest.mark.parametrize(
     ("level", "fault"), [("E", Fault.CP_SHORTED), ("X", Fault.CP_INVALID)]
 )
@@ -802,6 +845,8 @@ ANYTHING: list[Event] = [
     Authorised(False, "card"),
     UP,
     NetworkFact(is_up=False, address=None, tcp_port=0),
+    CONTRADICTED,
+    CONFIRMED,
     SdpIn(ASK, HOST, 50000),
     SdpIn(b"\xff" * 30, HOST, 50000),
     TcpData(1, b"\x01\xfe\x80\x01\0\0\0\0"),
@@ -862,7 +907,7 @@ def test_no_storm_of_facts_breaks_the_station(
             assert station.is_safe
             assert not post.setpoint.is_on
     post.guard_sees()
-    post.tell(*(FaultCleared(fault) for fault in LATCHED), UP)
+    post.tell(*(FaultCleared(fault) for fault in LATCHED), CONFIRMED, UP)
     post.line_says(LineReady())
     post.later(100.0)
     assert not post.want.is_contactor_closed or post.phase is P.SESSION
