@@ -33,13 +33,15 @@ class Outlook:
 
     def __init__(self, settings: StationSettings) -> None:
         self._settings = settings
+        self._has_meter = bool(settings.iso2.offer.meter_id)
         self._seen: tuple[object, ...] = ()
         self._state = PlantState()
 
     def state(
         self, path: Path, pilot: PilotState, standing: Standing, energy_wh: float
     ) -> PlantState:
-        """Return it as it is now."""
+        """Return it as it is now; energy goes on and on, and is for a meter only."""
+        energy_wh = energy_wh if self._has_meter else 0.0
         seen = (path.phase, path.plant, path.isolation, pilot, standing, energy_wh)
         if seen != self._seen:
             self._seen = seen

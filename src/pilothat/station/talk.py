@@ -199,7 +199,7 @@ class Talk:
             message = conversation.decode(frame)
             if message is not None:
                 actions += self._message(conversation, message, now)
-        return (*actions, *self._broken(conversation))
+        return self._unless_broken(conversation, actions)
 
     def _take(
         self, connection: int, message: object, now: float
@@ -209,11 +209,13 @@ class Talk:
             return ()
         conversation.is_bytes = False
         actions = self._message(conversation, message, now)
-        return (*actions, *self._broken(conversation))
+        return self._unless_broken(conversation, actions)
 
-    def _broken(self, conversation: Conversation) -> Sequence[Hung]:
+    def _unless_broken(
+        self, conversation: Conversation, actions: Sequence[TalkAction]
+    ) -> Sequence[TalkAction]:
         why = conversation.broken
-        return (Hung(why, is_ours=True),) if why else ()
+        return (*actions, Hung(why, is_ours=True)) if why else actions
 
     def _message(
         self, conversation: Conversation, message: object, now: float
@@ -225,7 +227,7 @@ class Talk:
             return self._shake_hands(conversation, message, now)
         if self.session is None:
             return ()
-        self.session.handle(self.plant, now)
+        self.session.plant = self.plant
         heard = self._heard(message)
         return (heard, *self._of_session(self.session.handle(RequestIn(message), now)))
 

@@ -25,7 +25,7 @@ class PlantState:
     ratings: what the station can give, never zero
     ac: the same where the outlet is an AC one
     is_authorised: None while nobody has decided
-    energy_wh: measured since the car was plugged in
+    energy_wh: measured since the car was plugged in, where there is a meter to tell
     wants_stop: somebody on our side wants the charge to end, in order
     fault: power has been cut because of this
     """

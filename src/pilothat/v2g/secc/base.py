@@ -10,7 +10,7 @@ nothing ever waits, and each request gets exactly one answer.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from pilothat.frozen import dataclass
@@ -103,11 +103,16 @@ class Opened(Generic[RequestT]):
 
 
 class Standard(Protocol[RequestT, ResponseT]):
-    """What one standard brings to a session."""
+    """What one standard brings to a session.
+
+    steady: requests of the loop whose answer follows from request, context and plant,
+        and from nothing else
+    """
 
     first: State
     ended: State
     sequences: Sequences
+    steady: Collection[str]
     handlers: Mapping[
         str, Callable[[Ask[RequestT]], Answer[ResponseT] | Later]
     ]  # by request name
@@ -134,6 +139,26 @@ SessionAction = Respond | SessionOver | Learned | Wish
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request of the loop, what it met, and what came of it.
+
+    Values never change here: a car that says the very same to the same station gets
+    the very same answer, without anybody looking at it again.
+    """
+
+    message: object
+    plant: PlantState
+    context: Context
+    actions: Sequence[SessionAction]
+
+    def is_again(self, message: object, plant: PlantState, context: Context) -> bool:
+        """Tell whether it comes again."""
+        return (
+            message is self.message and plant is self.plant and context is self.context
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RequestIn:
     """A decoded message from the car."""
 
@@ -156,7 +181,7 @@ class Session(Generic[RequestT, ResponseT]):
         self._silent_at: float | None = now + SEQUENCE_TIMEOUT_S
         self._asked: tuple[str, float] = ("", 0.0)
         self._taken: tuple[object, Opened[RequestT] | None] = (None, None)
-        self._given: tuple[object, Respond] = (None, Respond(None))  # the last answer
+        self._last: Exchange | None = None  # which may come again
 
     @property
     def deadline(self) -> float | None:
@@ -200,6 +225,11 @@ class Session(Generic[RequestT, ResponseT]):
         return ()
 
     def _take(self, message: object, now: float) -> Sequence[SessionAction]:
+        last = self._last
+        if last and last.is_again(message, self.plant, self.context):
+            self._silent_at = now + SEQUENCE_TIMEOUT_S
+            return last.actions
+        self._last = None
         if message is not self._taken[0]:
             self._taken = (message, self._standard.open(message))
         opened = self._taken[1]
@@ -238,16 +268,15 @@ class Session(Generic[RequestT, ResponseT]):
     def _give(
         self, answer: Answer[ResponseT], row: Row, now: float
     ) -> Sequence[SessionAction]:
-        self.context = answer.context
+        is_known = answer.context == self.context
+        self.context = self.context if is_known else answer.context
         actions: list[SessionAction] = list(answer.wishes)
         if answer.learned:
             actions.append(answer.learned)
-        if answer is not self._given[0]:
-            wrapped = self._standard.wrap(
-                self.context.session_id, answer.response, answer.signature
-            )
-            self._given = (answer, Respond(wrapped))
-        actions.append(self._given[1])
+        wrapped = self._standard.wrap(
+            self.context.session_id, answer.response, answer.signature
+        )
+        actions.append(Respond(wrapped))
         if answer.ending:
             actions.append(self._end(answer.ending, answer.why))
             return actions
@@ -255,6 +284,9 @@ class Session(Generic[RequestT, ResponseT]):
             then = row.receipt if answer.asks_receipt else None
             self.state = then or row.then
         self._silent_at = now + SEQUENCE_TIMEOUT_S
+        if is_known and row.request in self._standard.steady:
+            given = tuple(actions)
+            self._last = Exchange(self._taken[0], self.plant, self.context, given)
         while self._waiting and self._pending is None:
             actions += self._take(self._waiting.popleft(), now)
         return actions

@@ -6,16 +6,15 @@ are built by the standards. Numbers: v2g_iso2.md section 7, which DIN shares.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum, auto
 from math import inf
-from typing import Any, Generic, Protocol
+from typing import Any, Protocol
 
 from pilothat.machine import Entropy
 from pilothat.plant import SAFE_V, EvLimits, PathPhase, Ratings
 from pilothat.power.limits import is_precharged
 from pilothat.v2g.plant import PlantState
-from pilothat.v2g.secc.base import Answer, Ask, Later, RequestT, ResponseT
+from pilothat.v2g.secc.base import Ask
 
 CABLE_CHECK_S = 38.0  # the car waits 40 s
 SESSION_ID_BYTES = 8
@@ -49,31 +48,6 @@ class Said(Protocol):
     def ev_maximum_current_limit(self) -> Quantity | None: ...
     @property
     def ev_maximum_power_limit(self) -> Quantity | None: ...
-
-
-class Steady(Generic[RequestT, ResponseT]):
-    """Answer the same question the same: the loop asks it thousands of times.
-
-    handler: depends on the request, the context and what ``_seen`` of the plant, on
-        nothing else
-    """
-
-    def __init__(
-        self, handler: Callable[[Ask[RequestT]], Answer[ResponseT] | Later]
-    ) -> None:
-        self._handler = handler
-        self._question: tuple[object, ...] = ()
-        self._answer: Answer[ResponseT] | Later = Later()
-
-    def __call__(self, ask: Ask[RequestT]) -> Answer[ResponseT] | Later:
-        """Return the answer, the very same where nothing has changed."""
-        plant = ask.plant
-        seen = (plant.outlet_v, plant.current_a, plant.isolation, plant.ratings)
-        stops = (plant.wants_stop, plant.fault)
-        question = (ask.request, ask.context, *seen, *stops)
-        if question != self._question:
-            self._question, self._answer = question, self._handler(ask)
-        return self._answer
 
 
 def limits(said: Said, before: EvLimits) -> EvLimits:

@@ -6,7 +6,7 @@ those of DIN SPEC 70121:2014, with the field's experience where it is silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -88,6 +88,7 @@ class Din:
         self.first: State = DinState.SETUP
         self.ended: State = DinState.ENDED
         self.sequences = table(DIN_ROWS, settings.quirks)
+        self.steady: Collection[str] = frozenset({"CurrentDemand"})
         self._settings = settings
         self._entropy = entropy
         self.handlers: Mapping[str, Handler] = {
@@ -99,7 +100,7 @@ class Din:
             "CableCheck": _cable_check,
             "PreCharge": _precharge,
             "PowerDelivery": self._power_delivery,
-            "CurrentDemand": dc.Steady(_current_demand),
+            "CurrentDemand": _current_demand,
             "WeldingDetection": self._welding_detection,
             "SessionStop": _session_stop,
         }

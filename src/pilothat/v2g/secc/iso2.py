@@ -6,7 +6,7 @@ those of v2g_iso2.md. What DC means is decided in ``secc.dc``, for DIN too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from pilothat.machine import Entropy
@@ -88,6 +88,8 @@ class Iso2:
         self.first: State = Iso2State.SETUP
         self.ended: State = Iso2State.ENDED
         self.sequences = table(ISO2_ROWS, settings.quirks)
+        loop = ("CurrentDemand", "ChargingStatus")  # a receipt is due by time
+        self.steady: Collection[str] = () if settings.wants_receipts else loop
         self._settings = settings
         self._power = power = Power(settings)
         self._entropy = entropy
@@ -109,7 +111,7 @@ class Iso2:
             "CableCheck": power.cable_check,
             "PreCharge": power.precharge,
             "PowerDelivery": power.power_delivery,
-            "CurrentDemand": power.demand,
+            "CurrentDemand": power.current_demand,
             "ChargingStatus": power.charging_status,
             "MeteringReceipt": paying.metering_receipt,
             "WeldingDetection": power.welding_detection,

@@ -94,9 +94,6 @@ class Power:
 
     def __init__(self, settings: Iso2Settings) -> None:
         self._settings = settings
-        has_meter = bool(settings.offer.meter_id)  # its reading and receipts go on
-        steady = dc.Steady(self.current_demand)
-        self.demand: Handler = self.current_demand if has_meter else steady
 
     @property
     def is_contract_only(self) -> bool:

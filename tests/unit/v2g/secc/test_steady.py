@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pilothat.faults import Fault
-from pilothat.plant import Isolation, PathPhase, Ratings
+from pilothat.plant import EvLimits, Isolation, PathPhase, Ratings
 from pilothat.v2g.messages import din, din_types, iso2, iso2_types
-from pilothat.v2g.plant import PlantState
+from pilothat.v2g.plant import Learned, PlantState, Respond, SessionOver
 from pilothat.v2g.secc import din as secc_din
-from pilothat.v2g.secc.base import Ask, Context
-from pilothat.v2g.secc.dc import Steady
+from pilothat.v2g.secc import iso2 as secc_iso2
+from pilothat.v2g.secc.base import SEQUENCE_TIMEOUT_S, Context, RequestIn, Session
+from pilothat.v2g.secc.contract import Contract
 from pilothat.v2g.secc.iso2_answers import Offer
-from pilothat.v2g.secc.iso2_power import Iso2Settings, Power
-from pilothat.v2g.sequence import DinState, Iso2State
+from pilothat.v2g.secc.iso2_meter import RECEIPT_EVERY_S
+from pilothat.v2g.secc.iso2_power import Iso2Settings
+from pilothat.v2g.sequence import DinState, Iso2State, State
 
-Handler = Callable[[Ask[Any]], Any]
+SESSION_ID = bytes(range(1, 9))
+METERED = Iso2Settings(offer=Offer(meter_id="M1"))
 PLANT = PlantState(
     phase=PathPhase.DELIVERING,
     outlet_v=400.0,
@@ -34,10 +37,37 @@ CHANGED = (
     replace(PLANT, wants_stop=True),
     replace(PLANT, fault=Fault.EMERGENCY_STOP),
 )
-POWER = Power(Iso2Settings())
+
+Loop = tuple[Session[Any, Any], Callable[[float], object]]
 
 
-def of_din(current_a: float) -> Ask[Any]:
+def entropy(count: int) -> bytes:
+    return bytes(range(count))
+
+
+def din_loop() -> Loop:
+    """Return a session in the loop, and what makes its requests."""
+    session = secc_din.session(secc_din.DinSettings(), entropy, 0.0)
+    return in_loop(session, DinState.CHARGING), of_din
+
+
+def iso2_loop() -> Loop:
+    return of_settings(Iso2Settings()), of_iso2
+
+
+def of_settings(settings: Iso2Settings) -> Session[Any, Any]:
+    return in_loop(secc_iso2.session(settings, entropy, 0.0), Iso2State.CHARGING)
+
+
+def in_loop(session: Session[Any, Any], state: State) -> Session[Any, Any]:
+    session.state = state
+    contract = Contract(b"leaf", b"challenge")
+    session.context = Context(session_id=SESSION_ID, contract=contract)
+    session.plant = PLANT
+    return session
+
+
+def of_din(current_a: float) -> object:
     units, value = din_types.UnitSymbol, din_types.PhysicalValue.of
     request = din.CurrentDemandReq(
         dc_ev_status=din_types.DcEvStatus(
@@ -49,10 +79,10 @@ def of_din(current_a: float) -> Ask[Any]:
         ev_target_voltage=value(400.0, units.V, -1),
         charging_complete=False,
     )
-    return ask_of(request, DinState.CHARGING)
+    return din.V2gMessage(header=din.MessageHeader(session_id=SESSION_ID), body=request)
 
 
-def of_iso2(current_a: float) -> Ask[Any]:
+def of_iso2(current_a: float) -> object:
     units, value = iso2_types.UnitSymbol, iso2_types.PhysicalValue.of
     request = iso2.CurrentDemandReq(
         dc_ev_status=iso2_types.DcEvStatus(
@@ -64,47 +94,115 @@ def of_iso2(current_a: float) -> Ask[Any]:
         ev_target_voltage=value(400.0, units.V, -1),
         charging_complete=False,
     )
-    return ask_of(request, Iso2State.CHARGING)
+    return iso2.V2gMessage(
+        header=iso2.MessageHeader(session_id=SESSION_ID), body=request
+    )
 
 
-def ask_of(request: object, state: Any) -> Ask[Any]:
-    return Ask(request, Context(), PLANT, state, 0.0, False, 0.0)
+def of_power_off(request: object) -> object:
+    if isinstance(request, din.V2gMessage):
+        off = din.PowerDeliveryReq(ready_to_charge_state=False)
+        return din.V2gMessage(header=request.header, body=off)
+    assert isinstance(request, iso2.V2gMessage)
+    stop = iso2.PowerDeliveryReq(
+        charge_progress=iso2_types.ChargeProgress.Stop, sa_schedule_tuple_id=1
+    )
+    return iso2.V2gMessage(header=request.header, body=stop)
 
 
-BOTH = pytest.mark.parametrize(
-    ("ask", "handler"),
-    [(of_din, secc_din._current_demand), (of_iso2, POWER.current_demand)],
-)
+def fresh(like: Session[Any, Any], loop: Loop) -> Session[Any, Any]:
+    """Return a session that stands where another does, and remembers nothing."""
+    other = loop[0]
+    other.state, other.context, other.plant = like.state, like.context, like.plant
+    return other
+
+
+BOTH = pytest.mark.parametrize("loop", [din_loop, iso2_loop])
+
+
+@BOTH
+def test_the_same_request_gets_the_very_same_answer(loop: Callable[[], Loop]) -> None:
+    session, request_of = loop()
+    request = request_of(100.0)
+    first = session.handle(RequestIn(request), 1.0)
+    before = session.handle(RequestIn(request), 2.0)
+    assert [one for one in first if isinstance(one, Learned)]
+    assert not [one for one in before if isinstance(one, Learned)], "told twice"
+    again = session.handle(RequestIn(request), 3.0)
+    assert tuple(again) == tuple(before)
+    assert again[-1] is before[-1]
+    assert session.deadline == 3.0 + SEQUENCE_TIMEOUT_S
 
 
 @BOTH
 @pytest.mark.parametrize("plant", CHANGED)
 def test_what_the_car_must_hear_of_is_heard_at_once(
-    ask: Callable[[float], Ask[Any]], handler: Handler, plant: PlantState
+    loop: Callable[[], Loop], plant: PlantState
 ) -> None:
-    steady, first = Steady(handler), ask(100.0)
-    before = steady(first)
-    assert steady(first) is before
-    now = replace(first, plant=plant)
-    assert handler(now) != before, "the change shows in no answer: a test of nothing"
-    assert steady(now) == handler(now)
-    assert steady(first) == before
+    session, request_of = loop()
+    request = request_of(100.0)
+    for now in (1.0, 2.0):
+        before = session.handle(RequestIn(request), now)
+    session.handle(plant, 2.5)
+    expected = fresh(session, loop()).handle(RequestIn(request), 3.0)
+    assert response_of(expected) != response_of(before), "it shows in no answer"
+    assert response_of(session.handle(RequestIn(request), 3.0)) == response_of(expected)
 
 
 @BOTH
 def test_another_wish_and_another_car_are_another_question(
-    ask: Callable[[float], Ask[Any]], handler: Handler
+    loop: Callable[[], Loop],
 ) -> None:
-    steady, first = Steady(handler), ask(100.0)
-    steady(first)
-    other = ask(20.0)
-    assert steady(other) == handler(other) != handler(first)
-    known = replace(first, context=Context(session_id=b"other", soc_pct=50))
-    assert steady(known) == handler(known) != steady(first)
+    session, request_of = loop()
+    first, other = request_of(100.0), request_of(20.0)
+    for now in (1.0, 2.0):
+        before = session.handle(RequestIn(first), now)
+    expected = fresh(session, loop()).handle(RequestIn(other), 3.0)
+    assert list(session.handle(RequestIn(other), 3.0)) == list(expected) != list(before)
+    session, request_of = loop()
+    for now in (1.0, 2.0):
+        session.handle(RequestIn(first), now)
+    session.context = replace(session.context, ev=EvLimits(max_a=10.0))
+    expected = fresh(session, loop()).handle(RequestIn(first), 4.0)
+    assert list(session.handle(RequestIn(first), 4.0)) == list(expected) != list(before)
+
+
+@BOTH
+def test_a_request_that_came_before_the_end_of_power_is_no_loop_after_it(
+    loop: Callable[[], Loop],
+) -> None:
+    session, request_of = loop()
+    request = request_of(100.0)
+    for now in (1.0, 2.0):
+        session.handle(RequestIn(request), now)
+    session.plant = replace(PLANT, phase=PathPhase.PRECHARGE, current_a=0.0)
+    session.handle(RequestIn(of_power_off(request)), 3.0)
+    session.plant = PLANT
+    over = session.handle(RequestIn(request), 4.0)
+    assert any(isinstance(action, SessionOver) for action in over)
 
 
 def test_a_meter_that_is_told_goes_on() -> None:
-    power = Power(Iso2Settings(offer=Offer(meter_id="M1")))
-    first = of_iso2(100.0)
-    later = replace(first, plant=replace(PLANT, energy_wh=1000.0))
-    assert power.demand(first) != power.demand(later)
+    session, request = of_settings(METERED), of_iso2(100.0)
+    before = [session.handle(RequestIn(request), now) for now in (1.0, 2.0)][-1]
+    session.handle(replace(PLANT, energy_wh=1000.0), 2.5)
+    assert session.handle(RequestIn(request), 3.0) != before
+
+
+def test_a_receipt_is_asked_for_when_it_is_time() -> None:
+    session = of_settings(replace(METERED, wants_receipts=True))
+    request, asked_at = of_iso2(100.0), []
+    for now in range(1, 200):
+        if asks_receipt(session.handle(RequestIn(request), float(now))):
+            asked_at.append(float(now))
+            session.state = Iso2State.CHARGING  # it was given
+    assert asked_at == [1.0 + number * RECEIPT_EVERY_S for number in range(4)]
+
+
+def response_of(actions: Sequence[object]) -> Any:
+    (response,) = (one.message for one in actions if isinstance(one, Respond))
+    return response
+
+
+def asks_receipt(actions: Sequence[object]) -> bool:
+    return bool(response_of(actions).body.receipt_required)
