@@ -102,6 +102,7 @@ class Powerline:
         self._slac = EvseSlac(host_mac, slac)
         self._modem = Modem(host_mac, modem, entropy)
         self._deadline: float | None = None  # of the two, as it was read last
+        self._slac_due_at: float | None = None
         self._key: KeyConfirmed | None = None
         self._is_key_used = False
         self._is_awaited = False  # cars are answered as soon as there is a key
@@ -192,9 +193,10 @@ class Powerline:
 
         The first of it is told; while a car talks on, the modem need not be asked.
         """
-        if isinstance(event, MessageIn | TcpData):
+        if isinstance(event, (MessageIn, TcpData)):
             self._modem.carried(now)
-            return self._noted(())
+            self._deadline = earliest(self._slac_due_at, self._modem.deadline)
+            return ()
         if isinstance(event, SdpIn):
             return self._of_modem(self._to_modem(LinkSeen(), now), now)
         return ()
@@ -207,7 +209,8 @@ class Powerline:
 
     def _noted(self, actions: Sequence[T]) -> Sequence[T]:
         """Read the deadline anew: one of the two has been given something."""
-        self._deadline = earliest(self._slac.deadline, self._modem.deadline)
+        self._slac_due_at = self._slac.deadline
+        self._deadline = earliest(self._slac_due_at, self._modem.deadline)
         return actions
 
     def _of_modem(

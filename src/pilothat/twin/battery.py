@@ -9,9 +9,8 @@ from pilothat.frozen import dataclass
 # Share of the way from empty to full voltage, over SoC in percent: the S-shape of a
 # lithium cell, our own round numbers.
 _CURVE = ((0.0, 0.0), (5.0, 0.27), (20.0, 0.45), (50.0, 0.62), (80.0, 0.84), (100.0, 1))
-_MEAN_SHARE = sum(
-    (s1 - s0) * (v0 + v1) / 200 for (s0, v0), (s1, v1) in pairwise(_CURVE)
-)
+_PIECES = tuple(pairwise(_CURVE))
+_MEAN_SHARE = sum((s1 - s0) * (v0 + v1) / 200 for (s0, v0), (s1, v1) in _PIECES)
 _SECONDS_PER_HOUR = 3600.0
 
 
@@ -63,7 +62,7 @@ class Battery:
 
 def _share(soc_pct: float) -> float:
     """Return the share of the voltage span at a state of charge."""
-    for (soc_0, share_0), (soc_1, share_1) in pairwise(_CURVE):
+    for (soc_0, share_0), (soc_1, share_1) in _PIECES:
         if soc_pct <= soc_1:
             part = max(soc_pct - soc_0, 0.0) / (soc_1 - soc_0)
             return share_0 + part * (share_1 - share_0)
