@@ -36,6 +36,7 @@ from pilothat.runtime.panel import (
     REPEAT_S,
     SILENT_S,
     TICK_S,
+    UNSEEN,
     Light,
     PanelLoop,
     Reading,
@@ -43,7 +44,7 @@ from pilothat.runtime.panel import (
     parse,
     reading_of,
 )
-from pilothat.runtime.panellink import UNSEEN, PanelLink, shown_of
+from pilothat.runtime.panellink import PanelLink, shown_of
 from pilothat.runtime.panelproc import _heard, _say, _watched
 from pilothat.station.phases import WITH_CAR, Phase
 from pilothat.station.settings import StationSettings

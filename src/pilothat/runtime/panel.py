@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Protocol
 
 from pilothat.board.lamps import Lamps, Motor, Sensed
+from pilothat.faults import Fault
 from pilothat.frozen import dataclass
 from pilothat.station.phases import WITH_CAR, Phase
 
@@ -24,6 +25,7 @@ PRESSED = b"pressed"  # the button
 SEES = "sees"  # begins what it sees of the inputs
 BLIND = "blind"  # begins why it will not
 NO_BUTTON = -1
+UNSEEN = (Fault.GUARD_LOST, Fault.BOARD_LOST)  # nobody knows what is on
 TICK_S = 0.5  # half a blink; how often the LEDs are driven, changed or not
 DEAD_S = 1.0  # so long it must have been dead before the bolt goes in
 REPEAT_S = 1.0  # how often main says what it shows, changed or not

@@ -16,7 +16,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
-from pilothat.faults import Fault
 from pilothat.plant import SAFE_V
 from pilothat.runtime.panel import (
     BLIND,
@@ -24,6 +23,7 @@ from pilothat.runtime.panel import (
     READY,
     REPEAT_S,
     SEES,
+    UNSEEN,
     Reading,
     Shown,
     reading_of,
@@ -35,7 +35,6 @@ log = logging.getLogger("pilothat.panel")
 RETRY_S = 5.0
 ENDS_S = 1.0
 _MAX_BYTES = 256
-UNSEEN = (Fault.GUARD_LOST, Fault.BOARD_LOST)  # nobody knows what is on
 
 
 def shown_of(station: Station) -> Shown:

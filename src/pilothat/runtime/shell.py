@@ -25,10 +25,12 @@ from pilothat.ports import PowerSupply
 from pilothat.runtime import netwatch
 from pilothat.runtime.guardlink import GuardLink, LinkLostError
 from pilothat.runtime.journalfile import JournalFile
+from pilothat.runtime.panel import Reading
 from pilothat.runtime.plcport import PlcPort
 from pilothat.runtime.sdpport import SdpPort
 from pilothat.runtime.standstill import Standstill
 from pilothat.runtime.v2gport import TlsOffer, V2gPort
+from pilothat.runtime.witness import Witness
 from pilothat.station import actions as wanted
 from pilothat.station.actions import Action
 from pilothat.station.events import (
@@ -104,6 +106,7 @@ class Shell:
         self._standstill = Standstill(log)
         self._guard_heard_at = self._loop.time()
         self.has_heard_guard = False
+        self._witness = Witness()
         self._doers = self._table()
         protocols = ("app", *station.talk.protocols)
         self._warming = chain.from_iterable(codec(p).preparing() for p in protocols)
@@ -261,10 +264,20 @@ class Shell:
         try:
             for fact in self._ports.guard.take():
                 self._guard_heard_at, self.has_heard_guard = self._loop.time(), True
+                self._witness.hear(fact, self._guard_heard_at)
                 if isinstance(fact, PilotFact | GuardFact):
                     self.feed(fact)
         except LinkLostError:
             self._guard_is_gone()
+
+    def witnessed(self, reading: Reading) -> None:
+        """Take what gpiozero sees of the guard's inputs."""
+        guard, seen = self.station.guard, reading.seen
+        look = self._witness.saw(reading, guard, self._loop.time())
+        if look is not None:
+            level = logging.INFO if look.agrees else logging.ERROR
+            log.log(level, "inputs guard=%s gpiozero=%s %s", guard, seen, look)
+            self.feed(look)
 
     def _guard_is_gone(self) -> None:
         if self._over.is_set():

@@ -142,7 +142,7 @@ async def _serve(options: argparse.Namespace, wanted: Wanted) -> int:
         _hear_signals(shell, options.config)
         deeds = Deeds(shell)
         if panel is not None:
-            panel.pressed = deeds.press
+            panel.pressed, panel.saw = deeds.press, shell.witnessed
         control = ControlServer(path, deeds.table)
         stack.enter_context(contextlib.closing(control))
         await control.open()
