@@ -19,7 +19,12 @@ from typing import TypeVar
 from tests.hat.rig import READY, Rig
 from tests.sim.short import Visit
 
+from pilothat.board.lamps import Sensed
 from pilothat.runtime.benchtalk import DaemonFault
+from pilothat.runtime.guardlink import Alive
+from pilothat.runtime.guardproc import ALIVE_S
+from pilothat.runtime.panel import TICK_S, Reading
+from pilothat.runtime.witness import SETTLED_S, Witness
 from pilothat.station.actions import Raise
 from pilothat.station.events import StopCause, StopRequested
 from pilothat.twin.bench import BenchFault
@@ -160,6 +165,30 @@ def _freeze(visit: Visit) -> None:
     visit.held.is_frozen = True
 
 
+def _contradict(visit: Visit) -> None:
+    """Let gpiozero see the stop pressed, and the guard not: for whatever reason."""
+    world, witness = visit.world, Witness()
+
+    def turn() -> None:
+        witness.hear(Alive(), world.now)
+        world.after(ALIVE_S, turn)
+
+    def look(seen: Sensed) -> None:
+        told = witness.saw(Reading(world.now, seen), world.station.guard, world.now)
+        if told is not None:
+            world.tell(told)
+
+    def look_on() -> None:
+        look(Sensed(is_closed=True, is_estop_released=False))
+        world.after(TICK_S, look_on)
+
+    turn()
+    look(Sensed(is_closed=True, is_estop_released=True))  # as ever before
+    settled = world.now + SETTLED_S
+    world.run(lambda: world.now >= settled, settled)
+    world.after(0.0, look_on)
+
+
 GUARD, WATCHDOG = "guard: pilot", "the board's watchdog"
 CABLE: Sequence[Case] = (
     Case("s2-opens", "the car opens S2 under load (C to B)", GUARD, 100, "",
@@ -201,6 +230,8 @@ BOARD: Sequence[Case] = (
     Case("pwm-stuck", "the line of the PWM stuck low: CP at -12 V",
          "guard: pilot; driver: raw readings", 400, "BOARD_LOST",
          breaks(HatFault.PWM_STUCK_LOW)),
+    Case("input-stuck", "the guard reads a pressed stop as released",
+         "panel: gpiozero reads it, too", 3000, "BOARD_LOST", in_world(_contradict)),
 )  # fmt: skip
 PROGRAMS: Sequence[Case] = (
     Case("daemon-dead", "pigpio's daemon dies", f"driver; {WATCHDOG}", 300,
@@ -222,6 +253,9 @@ PROGRAMS: Sequence[Case] = (
 PLANT: Sequence[Case] = (
     Case("supply-silent", "the supply reports no more", "station: power path", 1000,
          "SUPPLY_STALE", breaks_plant(BenchFault.SUPPLY_SILENT)),
+    Case("supply-dies", "the supply gives nothing more, and goes on reporting",
+         "station: power path", 11_500, "SUPPLY_SLOW",
+         breaks_plant(BenchFault.SUPPLY_DEAD)),
     Case("supply-overshoots", "the supply gives more than it is told",
          "station: power path", 1500, "OVERCURRENT",
          breaks_plant(BenchFault.SUPPLY_OVERSHOOT)),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pilothat.plant import SAFE_V
-from pilothat.power.path import OPEN_A
+from pilothat.power.regulation import OPEN_A
 from pilothat.station.phases import Phase as StationPhase
 from pilothat.twin.bench import BenchSettings
 from pilothat.twin.car import Car, Phase, Plug, Unplug

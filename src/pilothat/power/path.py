@@ -39,10 +39,9 @@ from pilothat.power.limits import (
     test_voltage_v,
     trip_voltage_v,
 )
+from pilothat.power.regulation import OPEN_A, Regulation
 
 STALE_S = 0.5  # no measurement for longer: the supply is lost
-FALL_A_PER_S = 100.0  # the slowest fall of current a supply may have
-OUT_OF_LIMIT_S = 0.4  # current or voltage above the set-point for longer
 CLOSE_S = 0.5  # contactor closed, at the latest
 TEST_RAMP_S = 8.0  # test voltage reached
 MEASURE_S = 25.0  # isolation monitor, self-test included
@@ -52,7 +51,6 @@ PRECHARGE_S = 60.0  # the car gives up after 7 s; some poll longer
 RAMP_S = 1.0  # current below OPEN_A
 OPEN_S = 0.3  # contactor open
 WELD_CHECK_S = 3.0
-OPEN_A = 1.0  # a contactor may open below this
 WELD_GAP_V = 20.0  # both sides of an open contactor differ by more
 
 
@@ -128,12 +126,7 @@ class PowerPath:
         self._step_until: float | None = None
         self._blind_at: float | None = None
         self._stale_at: float | None = None
-        self._excess_at: float | None = None
-        self._fall = (
-            0.0,
-            0.0,
-        )  # A, s: where and when the allowed current began to fall
-        self._told = OFF
+        self._supply = Regulation()
         self._wish: Deliver | None = None  # the last one
         self._judged_for: EvLimits | None = None  # the measurement, in this phase
         self._is_steady = False
@@ -142,7 +135,7 @@ class PowerPath:
     def deadline(self) -> float | None:
         """Time of the next decision."""
         return earliest(
-            self._step_until, self._stale_at, self._excess_at, self._blind_at
+            self._step_until, self._stale_at, self._supply.deadline, self._blind_at
         )
 
     def handle(self, event: PathEvent, now: float) -> Sequence[PathAction]:
@@ -160,7 +153,7 @@ class PowerPath:
         return (
             self.phase is PathPhase.DELIVERING
             and self._judged_for is self.ev
-            and self._fall[0] <= self._told.current_a
+            and self._supply.has_fallen
         )
 
     def _take(self, event: PathEvent, now: float) -> Sequence[PathAction]:
@@ -178,8 +171,8 @@ class PowerPath:
             self._stale_at = None
             if self.phase.is_live:
                 return self._fail(Fault.SUPPLY_STALE, now)
-        if is_due(self._excess_at, now):
-            return self._fail(Fault.OVERCURRENT, now)
+        if (fault := self._supply.tick(now)) is not None:
+            return self._fail(fault, now)
         if is_due(self._blind_at, now):
             return self._fail(Fault.ISOLATION_TIMEOUT, now)
         if is_due(self._step_until, now):
@@ -239,9 +232,9 @@ class PowerPath:
         if wish != self._deal[0]:
             self._deal = (wish, grant(voltage_v, current_a, self._ratings, self.ev))
         self.granted = self._deal[1]
-        self._fall = (self._allowed_a(now), now)
+        self._supply.turn(now)
         actions = self._set(self.granted.setpoint)
-        self._watch_excess(now)
+        self._supply.judge(self.plant, self.phase, now)
         return actions
 
     def _ramp_down(self, now: float) -> Sequence[PathAction]:
@@ -250,8 +243,9 @@ class PowerPath:
         if self.phase is not PathPhase.DELIVERING:
             return ()
         self._enter(PathPhase.RAMPING, now + RAMP_S)
-        self._excess_at = None
-        held = Setpoint(self._told.voltage_v, 0.0, is_on=self._told.is_on)
+        self._supply.forget()
+        told = self._supply.told
+        held = Setpoint(told.voltage_v, 0.0, is_on=told.is_on)
         return (*self._set(held), *self._advance(now))
 
     def _measured(self, plant: PlantFact, now: float) -> Sequence[PathAction]:
@@ -266,7 +260,7 @@ class PowerPath:
         if self.isolation is Isolation.FAULT:
             return self._fail(Fault.ISOLATION, now)
         self._judged_for = self.ev
-        self._watch_excess(now)
+        self._supply.judge(plant, self.phase, now)
         return self._advance(now)
 
     def _watch_isolation(self, verdict: Isolation, now: float) -> None:
@@ -279,26 +273,6 @@ class PowerPath:
             self._blind_at = earliest(self._blind_at, now + BLIND_S)
         else:
             self._blind_at = None
-
-    def _allowed_a(self, now: float) -> float:
-        """Return the current the supply may give: a lower set-point takes its time."""
-        from_a, since = self._fall
-        return max(self._told.current_a, from_a - FALL_A_PER_S * (now - since))
-
-    def _watch_excess(self, now: float) -> None:
-        """Start the clock when the supply gives more than it was told."""
-        plant, told, allowed_a = self.plant, self._told, self._allowed_a(now)
-        over_a = plant.current_a > allowed_a + max(3.0, 0.1 * allowed_a)
-        over_v = (
-            plant.current_a > OPEN_A
-            and allowed_a <= told.current_a
-            and plant.outlet_v > told.voltage_v + max(10.0, 0.03 * told.voltage_v)
-        )
-        is_driven = self.phase in (PathPhase.PRECHARGE, PathPhase.DELIVERING)
-        if not is_driven or not (over_a or over_v):
-            self._excess_at = None
-        elif self._excess_at is None:
-            self._excess_at = now + OUT_OF_LIMIT_S
 
     def _advance(self, now: float) -> Sequence[PathAction]:
         """Go on when what the present step waits for has come."""
@@ -320,7 +294,7 @@ class PowerPath:
         if self._has_tested:
             if self.plant.outlet_v < SAFE_V:
                 self._enter(PathPhase.ISOLATED, now + PRECHARGE_S)
-        elif self._told == OFF:
+        elif self._supply.told == OFF:
             self._step_until = now + TEST_RAMP_S
             return self._set(Setpoint(test_v, TEST_A, is_on=True))
         elif not self._is_measuring:
@@ -361,7 +335,7 @@ class PowerPath:
             case PathPhase.ISOLATED:
                 return Fault.CAR_SLOW
             case PathPhase.PRECHARGE if is_precharged(
-                self.plant.outlet_v, self._told.voltage_v
+                self.plant.outlet_v, self._supply.told.voltage_v
             ):
                 return Fault.CAR_SLOW
         return Fault.SUPPLY_SLOW
@@ -376,14 +350,15 @@ class PowerPath:
 
     def _cut(self, phase: PathPhase, now: float) -> Sequence[PathAction]:
         self._enter(phase, now + OPEN_S)
-        self._excess_at = self._blind_at = None
+        self._blind_at = None
+        self._supply.forget()
         self.granted = Granted(OFF)
         return (*self._set(OFF), _DEAD, Monitor(on=False), *self._advance(now))
 
     def _set(self, setpoint: Setpoint) -> Sequence[PathAction]:
-        if setpoint == self._told:
+        if setpoint == self._supply.told:
             return ()
-        self._told = setpoint
+        self._supply.told = setpoint
         return (Output(setpoint),)
 
     def _without_a(self) -> EvLimits:

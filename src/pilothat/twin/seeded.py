@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pilothat.frozen import dataclass
-from pilothat.power.path import OPEN_A
+from pilothat.power.regulation import OPEN_A
 from pilothat.station.events import FaultCleared
 from pilothat.station.phases import Phase as StationPhase
 from pilothat.twin import carevents

@@ -34,7 +34,6 @@ from pilothat.power.path import (
     DISCHARGE_S,
     MEASURE_S,
     OPEN_S,
-    OUT_OF_LIMIT_S,
     PRECHARGE_S,
     RAMP_S,
     STALE_S,
@@ -49,6 +48,7 @@ from pilothat.power.path import (
     PowerPath,
     Switch,
 )
+from pilothat.power.regulation import LACK_A, LACK_S, OUT_OF_LIMIT_S
 
 RATINGS = Ratings(max_v=500.0, min_v=150.0, max_a=125.0, min_a=1.0, max_w=50_000.0)
 CAR = EvLimits(max_v=410.0, max_a=200.0)
@@ -585,7 +585,54 @@ def test_second_lower_set_point_does_not_restart_the_fall() -> None:
     for count in range(8):
         road.tell(Deliver(400.0, 10.0 - count))
     allowed_a = 100.0 - 100.0 * (road.now - told_at)
-    assert road.path._allowed_a(road.now) == pytest.approx(max(allowed_a, 3.0))
+    assert road.path._supply.allowed_a(road.now) == pytest.approx(max(allowed_a, 3.0))
+
+
+LACK = [  # the set-point is 400 V, 100 A: measured V, A, and whether that is no supply
+    (370.0, 0.0, True),
+    (387.9, 9.9, True),
+    (387.9, 10.0, False),  # weak, but a supply
+    (388.1, 0.0, False),  # as much voltage as told: it is the car that takes nothing
+    (400.0, 0.0, False),
+]
+
+
+@pytest.mark.parametrize(("volts", "amperes", "is_dead"), LACK)
+def test_supply_that_reports_but_gives_nothing_is_cut_after_10_s(
+    volts: float, amperes: float, is_dead: bool
+) -> None:
+    road = delivering()
+    road.measure(volts, amperes)
+    assert failed(road.wait(LACK_S - 0.001)) == []
+    actions = road.wait(0.002)
+    assert failed(actions) == ([Fault.SUPPLY_SLOW] if is_dead else [])
+    if is_dead:
+        assert_cut_first(actions)
+
+
+def test_car_that_asks_for_next_to_nothing_may_get_nothing() -> None:
+    road = delivering()
+    road.tell(Deliver(400.0, LACK_A - 0.1))
+    road.measure(370.0, 0.0)
+    assert failed(road.wait(2 * LACK_S)) == []
+
+
+def test_gap_in_the_current_that_ends_in_time_is_forgotten() -> None:
+    road = delivering()
+    road.measure(370.0, 0.0)
+    road.wait(LACK_S - 0.2)
+    road.measure(370.0, 80.0)
+    road.measure(370.0, 0.0)
+    assert failed(road.wait(LACK_S - 0.2)) == []
+    assert failed(road.wait(0.3)) == [Fault.SUPPLY_SLOW]
+
+
+def test_current_may_be_missing_while_it_is_ramped_down() -> None:
+    road = delivering()
+    road.measure(370.0, 0.0)
+    road.wait(LACK_S - 0.2)
+    road.tell(RampDown())
+    assert failed(road.wait(0.1)) == []
 
 
 # --- wishes
@@ -629,11 +676,11 @@ def road_in(phase: PathPhase) -> Road:
 def test_wish_is_heard_in_its_phases_only(phase: PathPhase, wish: Wish) -> None:
     road = road_in(phase)
     assert road.phase is phase
-    told = road.path._told
+    told = road.path._supply.told
     actions = list(road.tell(wish))
     if type(wish) not in HEARD[phase]:
         assert actions == []
-        assert (road.phase, road.path._told) == (phase, told)
+        assert (road.phase, road.path._supply.told) == (phase, told)
     elif isinstance(wish, RampDown | Cut):
         assert road.phase in (P.RAMPING, P.OPENING, P.OFF)
         assert DEAD in actions or road.phase is P.RAMPING
@@ -644,7 +691,7 @@ def test_cut_switches_off_at_once_and_a_second_one_adds_nothing(name: str) -> No
     road = at(name)
     actions = list(road.tell(Cut()))
     assert actions[-2:] == [DEAD, Monitor(on=False)]
-    assert road.path._told == OFF
+    assert road.path._supply.told == OFF
     assert list(road.tell(Cut())) == []
     assert list(road.tell(RampDown())) == []
     assert road.phase in (P.OPENING, P.WELD_CHECK, P.OFF)
@@ -690,7 +737,7 @@ def test_storm_never_sets_power_beyond_limits_or_behind_an_open_contactor(
     name: str, storm: list[tuple[float, PathEvent]]
 ) -> None:
     road = at(name)
-    told, switch = road.path._told, LIVE if road.phase.is_live else DEAD
+    told, switch = road.path._supply.told, LIVE if road.phase.is_live else DEAD
     if road.phase in (P.OPENING, P.WELD_CHECK):
         switch = DEAD
     for wait_s, event in storm:
