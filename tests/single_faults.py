@@ -24,9 +24,9 @@ from pilothat.runtime.benchtalk import DaemonFault
 from pilothat.runtime.guardlink import Alive
 from pilothat.runtime.guardproc import ALIVE_S
 from pilothat.runtime.panel import TICK_S, Reading
-from pilothat.runtime.witness import SETTLED_S, Witness
+from pilothat.runtime.witness import Witness
 from pilothat.station.actions import Raise
-from pilothat.station.events import StopCause, StopRequested
+from pilothat.station.events import SecondLook, StopCause, StopRequested
 from pilothat.twin.bench import BenchFault
 from pilothat.twin.car import Car, Plug, Unplug
 from pilothat.twin.chance import Chance
@@ -173,20 +173,20 @@ def _contradict(visit: Visit) -> None:
         witness.hear(Alive(), world.now)
         world.after(ALIVE_S, turn)
 
-    def look(seen: Sensed) -> None:
-        told = witness.saw(Reading(world.now, seen), world.station.guard, world.now)
+    def look() -> None:
+        told = see(Sensed(is_closed=True, is_estop_released=False), world.now)
         if told is not None:
             world.tell(told)
+        world.after(TICK_S, look)
 
-    def look_on() -> None:
-        look(Sensed(is_closed=True, is_estop_released=False))
-        world.after(TICK_S, look_on)
+    def see(seen: Sensed, at: float) -> SecondLook | None:
+        return witness.saw(Reading(at, seen), world.station.guard, at)
 
-    turn()
-    look(Sensed(is_closed=True, is_estop_released=True))  # as ever before
-    settled = world.now + SETTLED_S
-    world.run(lambda: world.now >= settled, settled)
-    world.after(0.0, look_on)
+    settled = world.now - SETTLED_S
+    witness.hear(Alive(), settled)
+    see(Sensed(is_closed=True, is_estop_released=True), settled)  # all was well
+    world.after(ALIVE_S, turn)
+    world.after(TICK_S, look)
 
 
 GUARD, WATCHDOG = "guard: pilot", "the board's watchdog"
