@@ -99,5 +99,7 @@ def test_panel_shows_a_charge_and_its_death_does_not_touch_it(lab: Lab) -> None:
     until(lambda: station.text.count("phase idle") == 2, 10, "idle again")
     until(lambda: lamps(looking) == "lamps 1 0", 5, "green again")
     assert station.text.count("panel failed") == 1
+    assert "does not see contactor" not in station.text
+    assert "SecondLook" not in station.text  # guard and gpiozero never differed
     assert "Traceback" not in station.text
     assert station.end() == 0
