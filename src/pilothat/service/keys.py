@@ -347,7 +347,8 @@ KEYS: Sequence[Key] = (
         "panel",
         bool,
         default=False,
-        why="the board's LEDs show the station's phase",
+        why="the board's LEDs show the station's phase; gpiozero reads contactor "
+        "feedback and emergency stop beside the guard",
     ),
     Key(
         "board",
