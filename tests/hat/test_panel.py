@@ -631,9 +631,9 @@ def test_panel_does_not_wait_for_a_main_that_reads_nothing() -> None:
     with ours, theirs:
         for _ in range(10_000):
             _say(theirs, b"sees 1234567.0 0 1")
-        ours.close()  # with all of it unread
-        _say(theirs, b"sees 1234567.0 0 1")
+        ours.close()  # with all of it unread, which is an error to be heard
         assert _heard(theirs) == b""
+        _say(theirs, b"sees 1234567.0 0 1")
 
 
 def test_panel_that_cannot_begin_says_why_and_main_goes_on(

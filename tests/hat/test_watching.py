@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import struct
 import subprocess
@@ -220,6 +221,16 @@ class Registers:
         lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
         return [line.split()[1] for line in lines if line.endswith(str(self.device))]
 
+    def opened(self) -> list[int]:
+        """Return how this process has it open."""
+        found = []
+        for link in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # of the listing itself
+                if link.readlink() == self.device:
+                    told = Path(f"/proc/self/fdinfo/{link.name}").read_text("ascii")
+                    found.append(int(told.split("flags:")[1].split()[0], 8))
+        return [flags & os.O_ACCMODE for flags in found]
+
 
 @pytest.fixture(params=[PI_4, PI_5])
 def registers(
@@ -253,6 +264,7 @@ def test_register_is_mapped_for_reading_and_left_as_it_is(registers: Registers) 
     with contextlib.closing(Watched(factory, REV)) as inputs:
         inputs.look()
         assert registers.mappings() == ["r--s"]
+        assert registers.opened() == [os.O_RDONLY]
         with pytest.raises(TypeError):
             factory._words[factory._index] = 0
     assert registers.mappings() == []
