@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from tests.hat.twin import PATIENCE_S, PATIENT_S, Running, running
+from tests.hat.twin import PATIENT_S, Running, running
 
 from pilothat.board.pigpiowire import Cmd
 from pilothat.board.revision import revision
@@ -32,6 +32,7 @@ from pilothat.twin.bench import BenchFault
 PINS = revision().pins
 LONG_S = 5.0  # for a difference to be told, if there were one
 RETRY_S = 0.2
+PATIENCE_S = 40.0  # on a busy machine the panel comes last, and is late and no witness
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def test_floors_are_those_of_the_python_package() -> None:
     assert {name: given[name] for name in floors if name != "all"} == floors
     least = setup["options"]["python_requires"].removeprefix(">=")
     assert f" python3 (>= {least})" in CONTROL_FILE
+
+
+@pytest.mark.parametrize("driver", ["bcm2835-gpiomem", "rpi-gpiomem", "gpiomem0"])
+def test_service_may_read_the_registers_of_the_pins_and_not_write(driver: str) -> None:
+    groups = [one.removeprefix("char-").split() for one in said("DeviceAllow")]
+    found = [rights for pattern, rights in groups if fnmatch(driver, pattern)]
+    assert found == ["r"]
 
 
 def test_service_may_write_the_pwm_that_the_board_names() -> None:
